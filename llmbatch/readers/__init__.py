@@ -1,8 +1,8 @@
 """Reading documents: files, folders, globs and standard input become rows, lazily and one at a time.
 
-A row's way: finding (which files) -> stream (bytes, unpacked) -> a format (records), or documents (one a file) ->
-source (both alike) -> fields (which are the id and the text) -> `Row` or `Rejection`. Nothing here knows of models,
-prompts or runs; the engine and the command line import from here, never the other way round.
+A row passes through: finding (which files) -> stream (bytes, decompressed) -> a format (records), or documents (one per
+file) -> source (both in the same form) -> fields (which are the id and the text) -> `Row` or `Rejection`. Nothing here
+depends on models, prompts or runs; the engine and the command line import from here, never the other way round.
 """
 
 from llmbatch.readers.column_types import column_types

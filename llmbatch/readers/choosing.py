@@ -1,4 +1,4 @@
-"""Choosing an input's fields: those that the user names, else those of an earlier session, else by its first rows."""
+"""Chooses an input's fields: those that the user names, else those of an earlier session, else by its first rows."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +14,17 @@ from llmbatch.readers.prose import TwoTextsError, text_fields
 from llmbatch.readers.usual_names import usual_id, usual_texts, usual_texts_of_rows
 
 LOOKED_AT = 100
-"""Records that are held back at most to choose by."""
+"""The most records that are held back for the choice."""
 _SAMPLE = 200
-"""Characters."""
+"""In characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What an input begins with.
+    """The beginning of an input.
 
-    `names` are its fields where they stand before the records, None where each record has its own; `rows` its first
-    records; `later` looks for a field in those that follow, where these can be read again.
+    `names` are its fields if they precede the records, None if each record has its own; `rows` are its first
+    records; `later` looks for a field in the records that follow, if these can be read again.
     """
 
     file: str
@@ -33,7 +33,7 @@ class Beginning:
     """Mappings by the fields' names."""
     is_typed: bool = True
     findings: tuple[str, ...] = ()
-    """Of how it is written."""
+    """About the way it is written."""
     later: Callable[[str], bool] = field(default=lambda _: False, repr=False)
 
     @property
@@ -42,23 +42,23 @@ class Beginning:
         return self.names or tuple(dict.fromkeys(name for row in self.rows for name in row))
 
     def has(self, name: str) -> bool:
-        """Whether there is such a field, or what its path leads to."""
+        """Whether there is such a field, or a value at that path."""
         return name in self.fields or any(is_there(row, name) for row in self.rows)
 
 
 def choose(
     beginning: Beginning, options: ReaderOptions, *, kept: KeptFields | None = None, by_name: bool = False
 ) -> FieldChoice:
-    """The fields to take from an input.
+    """The fields to use from an input.
 
     Args:
-        beginning: what it begins with.
-        options: which fields the user asks for.
-        kept: what an earlier session of the run took, for those that the user does not name.
-        by_name: go by names alone, as versions did that kept nothing.
+        beginning: of the input.
+        options: which fields the user names.
+        kept: the fields that an earlier session of the run used, for those that the user does not name.
+        by_name: decide by names alone, as earlier versions did, which recorded no fields.
 
     Raises:
-        UsageError: a field that the user names is not there, none looks like the text, or two do.
+        UsageError: a field that the user names does not exist, no field looks like the text, or two do.
     """
     named_id = None if options.id_field is None else _existing(beginning, options.id_field)
     texts = tuple(name for given in options.text_fields for name in named_fields(beginning, given))
@@ -82,7 +82,7 @@ def choose(
 
 
 def named_fields(beginning: Beginning, given: str) -> tuple[str, ...]:
-    """The fields that the user means with a name: the one that is called so, else several between commas.
+    """The fields that the user means by a name: the one with this name, otherwise several separated by commas.
 
     Raises:
         UsageError: there is no field of that name.

@@ -1,4 +1,4 @@
-"""The types that an input's columns have, where a format says them."""
+"""The types of an input's columns, if its format states them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from llmbatch.readers.inputs import Input
 
 
 def column_types(inputs: Sequence[Input]) -> Mapping[str, Any]:
-    """pyarrow's types of the columns of Parquet and Arrow files, by name: those in which all inputs agree.
+    """pyarrow's types of the columns of Parquet and Arrow files, by name, if all inputs agree.
 
     Raises:
-        UsageError: a file cannot be read as what it is, or pyarrow is not installed.
+        UsageError: a file cannot be read in its format, or pyarrow is not installed.
     """
     of_each = [
         item.format.types(item.label, item.path) if item.path is not None and item.format in COLUMNAR else {}

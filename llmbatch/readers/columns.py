@@ -7,8 +7,8 @@ from collections.abc import Sequence
 def distinct_names(found: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Distinct names for columns, and what was done to them.
 
-    They are trimmed. A second `Comment` is called `Comment_2`, or the next number that is free; the fourth column, if
-    it has no name, `column_4`.
+    Names are trimmed. A second `Comment` is called `Comment_2`, or gets the next free number; the fourth column, if it
+    has no name, is `column_4`.
     """
     names: list[str] = []
     taken = Counter(name.strip() for name in found)

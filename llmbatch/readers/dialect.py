@@ -1,7 +1,7 @@
-"""The dialect of a table of text: what the user says of it, and what its first lines show of the rest.
+"""The dialect of a text table: what the user sets, and the rest as detected from its first lines.
 
-A header is looked for, not guessed: where the first lines may be something else, the table is refused with the option
-that says what they are, since a row that is taken for the header is lost silently.
+A header is never guessed: if the first lines may be something else, the table is refused, and the error names the
+option that says what they are, since a row that is mistaken for the header would be lost silently.
 """
 
 import re
@@ -18,7 +18,7 @@ _DELIMITERS = (b",", b";", b"\t", b"|")
 _NAMES = {b"\t": "tabs", b",": "commas", b";": "semicolons", b"|": "bars"}
 _LOOKED_AT = 50
 _MOST_BEFORE = 20
-"""Lines that may stand before a header."""
+"""How many lines may precede a header."""
 _MOSTLY, _ENOUGH = 0.6, 4
 _QUOTED = re.compile(rb'"(?:[^"\\]|""|\\.)*"', re.DOTALL)
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r*', re.IGNORECASE | re.DOTALL)
@@ -27,11 +27,11 @@ _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r*', re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a table is written. `findings` is what was detected and is not what its name says."""
+    """How a table is written. `findings` lists what was detected and differs from what its name suggests."""
 
     quoting: Quoting
     keeps_quotes: bool
-    """Quotes are text unless they enclose a whole cell on one line, as most writers of TSV mean them."""
+    """Quotes are text unless they enclose a whole cell on one line, as in most TSV files."""
     skipped_lines: int
     has_header: bool
     findings: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: Rea
 
     Args:
         file: its name, for messages.
-        lines: its first lines, as many as have come.
+        lines: its first lines, as many as have arrived.
         file_format: `csv`, `tsv` or `psv`.
-        options: what the user says of it.
+        options: what the user sets.
 
     Raises:
         UsageError: an option cannot be used, or the lines may be read in more than one way.
@@ -94,7 +94,7 @@ def _counts(lines: Sequence[bytes], delimiter: bytes) -> list[int]:
 
 
 def _sniffed(file: str, lines: Sequence[bytes], options: ReaderOptions) -> bytes:
-    """What stands between the cells of a file that is named CSV: what is in the header as often as below it."""
+    """The delimiter of a file that is named CSV: the one that is as frequent in the header as below it."""
     if not lines:
         return b","
     fits: dict[bytes, float] = {}
@@ -122,7 +122,7 @@ def _shown(mark: bytes) -> str:
 
 
 def _is_escaped(lines: Sequence[bytes], delimiter: bytes) -> bool:
-    """Whether quotes inside of quoted cells have a backslash before them: by RFC 4180 such lines make no sense."""
+    """Whether quotes inside quoted cells are preceded by a backslash: by RFC 4180 such lines are invalid."""
     mark, inside = re.escape(delimiter), rb'(?:[^"\\]|\\.)*'
     quoted = re.compile(rb'(?:^|%s)"%s\\"%s"(?:%s|$)' % (mark, inside, inside, mark), re.DOTALL)
     plain = Quoting(delimiter)
@@ -130,7 +130,7 @@ def _is_escaped(lines: Sequence[bytes], delimiter: bytes) -> bool:
 
 
 def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, numbers: Sequence[int]) -> None:
-    """A report's title and the like: lines of one cell, and a table below them."""
+    """Refuse lines such as a report's title: lines of one cell, with a table below them."""
     if not lines or _counts(lines[:1], quoting.delimiter)[0]:
         return
     for mark in dict.fromkeys((quoting.delimiter, *_DELIMITERS)):
@@ -149,7 +149,7 @@ def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, nu
 
 
 def _plain_cells(line: bytes, quoting: Quoting) -> list[bytes]:
-    """Roughly: a cell over several lines is not looked at."""
+    """The cells of a line, roughly: cells over several lines are not considered."""
     quoted = [cell.replace(quoting.delimiter, b" ") for cell in _QUOTED.findall(line)]
     plain = _QUOTED.sub(lambda _: quoted.pop(0), line)
     return [cell.strip().strip(b'"') for cell in plain.split(quoting.delimiter)]

@@ -1,4 +1,4 @@
-"""The documents of a folder, one a file: opened one by one, each unreadable one a rejection of its own."""
+"""The documents of a folder, one per file: opened one by one; each unreadable one is a rejection."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def read_documents(item: Input, options: ReaderOptions, watch: ByteWatch | None)
     Args:
         item: the folder.
         options: how the files are read.
-        watch: is shown the files once they are all read.
+        watch: receives the files once they are all read.
 
     Raises:
-        UsageError: a folder cannot be read, or what reads the files is not installed.
+        UsageError: a folder cannot be read, or the library that reads the files is not installed.
     """
     encodings: Counter[str] = Counter()
     items = _documents(item, options, watch, encodings)
@@ -39,7 +39,7 @@ def read_documents(item: Input, options: ReaderOptions, watch: ByteWatch | None)
 
 
 def count_documents(item: Input) -> int:
-    """How many there are, the unreadable ones too."""
+    """How many documents there are, including unreadable ones."""
     return sum(1 for _ in document_files(item))
 
 

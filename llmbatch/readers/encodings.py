@@ -1,9 +1,8 @@
-"""Text in any encoding as UTF-8, which is what the formats read.
+"""Converts text in any encoding to UTF-8, which the formats read.
 
-UTF-8 comes first and is taken strictly: a byte that does not belong there costs its row alone. Another encoding is
-taken where a byte order mark names it, where every other byte is zero, or where the user says so. A text that is
-mostly not UTF-8 is refused with the encoding that it is likely to be in: guessing wrongly would change what documents
-say, unnoticed.
+UTF-8 is tried first, strictly: an invalid byte costs only its row. Another encoding is used if a byte order mark
+indicates it, if every other byte is zero, or if the user sets it. A text that is mostly not UTF-8 is refused, and the
+error names the likely encoding: a wrong guess would change the content of documents unnoticed.
 """
 
 import codecs
@@ -23,7 +22,7 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""The longer ones before those that they begin with."""
+"""Longer ones come before those that are their beginning."""
 LONGEST_BOM = 4
 
 _LOOKED_AT = 256 * 1024
@@ -31,13 +30,13 @@ _UTF8_CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
     rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
-"""All but ASCII (RFC 3629)."""
+"""All characters except ASCII (RFC 3629)."""
 _BEYOND_ASCII = bytes(range(128, 256))
 _MOST_LINES_DAMAGED = 0.4
-"""A share of lines up to which bytes that are no UTF-8 cost their rows alone; of more, the table is refused."""
+"""Share of lines with invalid UTF-8 up to which only these rows are rejected; with more, the table is refused."""
 _FEWEST_LINES = 3
 _ZEROS = 0.4
-"""Of the even or of the odd bytes: text that is mostly ASCII, in UTF-16."""
+"""Share of zeros among the even or the odd bytes, as in UTF-16 text that is mostly ASCII."""
 _DAMAGE = "\udc80"
 _HANDLER = "llmbatch_damage"
 
@@ -48,7 +47,7 @@ codecs.register_error(
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as UTF-8. `finding` says its encoding where it is another one that was not named."""
+    """A text as UTF-8. `finding` states its encoding if that is another one and the user did not name it."""
 
     chunks: Iterator[bytes] = field(repr=False)
     encoding: str = "utf-8"
@@ -62,12 +61,12 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
         file: its name, for messages.
         head: its first bytes.
         chunks: all of it.
-        options: its encoding, where the user names one.
-        may_be_refused: where most of it is not UTF-8; a format that is UTF-8 by its own rules loses rows instead.
+        options: its encoding, if the user names one.
+        may_be_refused: refuse it if most of it is not UTF-8; if a format is always UTF-8, rows are rejected instead.
 
     Raises:
         UsageError: the encoding is unknown.
-        DoubtfulEncodingError: it is doubtful.
+        DoubtfulEncodingError: its encoding is doubtful.
     """
     named = None if options.encoding in (None, AUTO) else _known(options.encoding or "")
     marked = next((encoding for mark, encoding in _BOMS.items() if head.startswith(mark)), None)
@@ -111,7 +110,7 @@ def _without(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _decoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """As UTF-8; what cannot be decoded becomes an invalid byte, so that only its row is rejected."""
+    """The text as UTF-8; what cannot be decoded becomes an invalid byte, so that only its row is rejected."""
     decoder = codecs.getincrementaldecoder(encoding)(_HANDLER)
     for chunk in chunks:
         yield decoder.decode(chunk).encode("utf-8", "surrogateescape")
@@ -119,7 +118,7 @@ def _decoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """By the zeros of text that begins in ASCII, as a header does."""
+    """UTF-16 by the zeros in text that begins with ASCII, as a header does."""
     even, odd = head[:4096:2], head[1:4096:2]
     if odd[:2] == b"\0\0" and odd.count(0) >= _ZEROS * len(odd) and not even.count(0):
         return "utf-16-le"
@@ -129,7 +128,7 @@ def _utf16_without_mark(head: bytes) -> str | None:
 
 
 def _is_utf8(head: bytes) -> bool:
-    """Whether it is, as far as it goes: its last character may be cut."""
+    """Whether the bytes are UTF-8; the last character may be cut off."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head[:_LOOKED_AT])
     except UnicodeDecodeError:
@@ -138,7 +137,7 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _is_damaged_utf8(head: bytes) -> bool:
-    """Whether most of it is UTF-8 all the same: some characters are, or most lines."""
+    """Whether it is nevertheless mostly UTF-8: some characters are, or most lines."""
     looked_at = head[:_LOOKED_AT]
     rest, characters = _UTF8_CHARACTER.subn(b"", looked_at)
     if characters >= len(rest) - len(rest.translate(None, _BEYOND_ASCII)):
@@ -149,7 +148,7 @@ def _is_damaged_utf8(head: bytes) -> bool:
 
 
 def likely_encodings(head: bytes) -> tuple[str, ...]:
-    """The encodings that the text is likely to be in: none where nothing fits, several where it is ambiguous."""
+    """The likely encodings of the text: none if nothing fits, several if it is ambiguous."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - few inputs need it
 
     looked_at = head[:_LOOKED_AT]
@@ -160,7 +159,7 @@ def likely_encodings(head: bytes) -> tuple[str, ...]:
     best = min((match.chaos, -match.coherence) for match in found)
     likely = [match for match in found if (match.chaos, -match.coherence) == best]
     if any("cp1252" in match.could_be_from_charset for match in likely):
-        return ("cp1252",)  # of the western ones by far the most frequent
+        return ("cp1252",)  # by far the most frequent western one
     return tuple(match.encoding for match in likely)
 
 

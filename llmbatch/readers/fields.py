@@ -1,4 +1,4 @@
-"""Which fields are a row's id and text, and taking them out of a row."""
+"""Which fields are a row's id and text, and extracting them from a row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class FieldChoice:
-    """What is read out of one input. Without an id field a row's id is its index.
+    """What is read from one input. Without an id field, a row's id is its index.
 
-    `detected` says that at least one field was not named by the user; `is_typed` that values have types, where cells
-    of a table are all strings; `names` are the fields of the rows that were looked at, `sample` is the first text;
-    `findings` and `written` are as `Records` has them, with the names of format and encoding among the latter.
+    `detected` says that at least one field was not named by the user; `is_typed` that values have types, while cells
+    of a table are all strings; `names` are the fields of the rows that were examined, `sample` is the first text;
+    `findings` and `written` are as in `Records`, and `written` also contains the names of format and encoding.
     """
 
     file: str
@@ -36,20 +36,20 @@ class FieldChoice:
 
 @dataclass(frozen=True, slots=True)
 class KeptFields:
-    """The fields that an earlier session took of an input."""
+    """The fields that an earlier session used from an input."""
 
     id_field: str | None
     text_fields: tuple[str, ...]
 
 
 def listed(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names, as of fields, as an error lists them: so many at most."""
+    """Names, such as those of fields, for an error; at most `most` of them."""
     shown = ", ".join(repr(name) for name in names[:most]) or "none"
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 class RowMaker:
-    """Makes rows of what was read, by the fields chosen for one input."""
+    """Makes rows from records, with the fields chosen for one input."""
 
     def __init__(self, choice: FieldChoice, options: ReaderOptions) -> None:
         self._id_field = choice.id_field
@@ -61,7 +61,7 @@ class RowMaker:
     def make(
         self, index: int, place: Place, raw: bytes, fields: Mapping[str, Any], flags: tuple[str, ...] = ()
     ) -> Row | Rejection:
-        """The row, or its rejection where its id or its text cannot be used."""
+        """The row, or its rejection if its id or its text cannot be used."""
         values = self._values(fields) if self._has_paths else fields
         try:
             return Row(index, self._id(values, index), self._text(values), place, fields, flags)
@@ -69,7 +69,7 @@ class RowMaker:
             return Rejection(index, place, bad.kind, bad.message, raw, fields)
 
     def _values(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What is under the names of id and text, which may be paths."""
+        """The values for the names of id and text, which may be paths."""
         names = self._texts if self._id_field is None else (*self._texts, self._id_field)
         return {name: value_at(fields, name) for name in names}
 

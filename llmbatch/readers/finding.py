@@ -1,4 +1,4 @@
-"""Which inputs are read: the user's names of files, folders, patterns and standard input become `Input`s."""
+"""Which inputs are read: turns the user's names of files, folders, patterns and standard input into `Input`s."""
 
 import glob
 import os
@@ -31,7 +31,7 @@ _KNOWN = f"{', '.join(SUFFIXES)}, also packed ({', '.join(PACKED)})"
 _ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
 _LAID_OUT = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".odp", ".epub", ".msg")
 _FEW = 10
-"""So many documents for each table beside them are taken for notes about it."""
+"""Up to this many documents per table are assumed to be notes about it."""
 
 
 def resolve_inputs(
@@ -45,15 +45,15 @@ def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFo
     """The inputs that the user's names stand for, in their order.
 
     Args:
-        names: files, folders, glob patterns (a file that has the pattern for its name wins), `-`, or
-            addresses of databases and of files elsewhere. A folder or a
-            pattern stands for its tables, sorted; where it has none, for its documents, which are one input. A link to
-            a file that is there already is no further input.
-        options: its `input_format` makes files with any suffix readable.
-        spool_for: where what an address gives is copied to, by its public name; None where none can be read.
+        names: files, folders, glob patterns (a file whose name is the pattern itself takes precedence), `-`, or
+            addresses of databases and of remote files. A folder or a pattern stands for its tables, sorted; if it has
+            none, for its documents, which are one input. A link to a file that is already included is not another
+            input.
+        options: with `input_format`, files with any suffix can be read.
+        spool_for: where the data of an address is copied to, by its public name; None if addresses cannot be read.
 
     Raises:
-        UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
+        UsageError: nothing exists under a name, a file cannot be read, has an unknown suffix, or is named twice.
     """
     wanted = wanted_format(options)
     skipped: list[Skipped] = []
@@ -78,7 +78,7 @@ def reopened(name: str, options: ReaderOptions) -> Input:
     """The input that an earlier session read; a folder or a pattern still stands for its documents.
 
     Raises:
-        UsageError: it is gone, or cannot be read.
+        UsageError: it no longer exists, or cannot be read.
     """
     is_folder = Path(name).is_dir() or (glob.has_magic(name) and _mode(name) is None)
     return _documents(name, wanted_format(options)) if is_folder else resolve_inputs((name,), options)[0]
@@ -120,8 +120,8 @@ def _addressed(
 
 
 def _mode(name: str) -> int | None:
-    """The type bits of what the name stands for, None where there is no such thing."""
-    if not name:  # which would be the current folder
+    """The file type bits of the name; None if it does not exist."""
+    if not name:  # an empty path would be the current folder
         return None
     try:
         return Path(name).stat().st_mode
@@ -151,7 +151,7 @@ def _in_folder(name: str, wanted: Format | None, skipped: Skipped) -> Iterator[I
 def _tables_or_documents(
     name: str, paths: Iterable[str], wanted: Format | None, skipped: Skipped, *, by_suffix: bool
 ) -> list[Input]:
-    """The tables, each an input; where there are none, all documents as one."""
+    """The tables, each an input; if there are none, all documents as one input."""
     tables: list[str] = []
     documents: Counter[str] = Counter()
     beside = Skipped(name)
@@ -233,7 +233,7 @@ def _file(name: str, wanted: Format | None) -> Input:
 
 
 def _each_once(inputs: Sequence[Input], skipped: list[Skipped]) -> tuple[Input, ...]:
-    """The inputs without links to those that are there already.
+    """The inputs without links to others among them.
 
     Raises:
         UsageError: one is named twice.
@@ -249,12 +249,12 @@ def _each_once(inputs: Sequence[Input], skipped: list[Skipped]) -> tuple[Input, 
         skipped.append(Skipped(item.name))
         skipped[-1].add(f"file, the same as {first.label}", item.name)
         if item.path.is_symlink() < first.path.is_symlink():
-            seen[identity] = item  # the file itself, rather than a link to it
+            seen[identity] = item  # the file itself instead of a link to it
     return tuple(seen.values())
 
 
 def _is_same_way(one: Path, other: Path) -> bool:
-    """Whether two paths name the same file without a link between."""
+    """Whether two paths name the same file without a link between them."""
     return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
 
 
@@ -270,10 +270,10 @@ def _identity_of_file(path: str | Path) -> tuple[int, int]:
 
 
 def _refuse_documents_read_twice(inputs: Sequence[Input]) -> None:
-    """Folders and patterns may have files in common, or with a document that is named by itself.
+    """Refuse folders and patterns that have files in common, or with a document that is named separately.
 
     Raises:
-        UsageError: some have.
+        UsageError: a document would be read twice.
     """
     documents = [item for item in inputs if item.is_folder or (item.path and item.format in DOCUMENTS)]
     if len(documents) <= 1 or not any(item.is_folder for item in documents):

@@ -1,4 +1,4 @@
-"""The files of a folder or a pattern, in an order that stays: hidden ones and llmbatch's own run folders left out."""
+"""The files of a folder or a pattern, in a stable order, without hidden ones and llmbatch's own run folders."""
 
 import errno
 import glob
@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r"\[([*?[])\]")
 
 
 class Skipped:
-    """Counts what is passed over under one name."""
+    """Counts what is ignored under one name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -40,24 +40,24 @@ class Skipped:
         self.add(f"file in {suffix}" if suffix else "file without a suffix", path)
 
     def merge(self, other: "Skipped") -> None:
-        """Count what another one has counted, too."""
+        """Add the counts of another one."""
         self.counts += other.counts
         self.examples = [*self.examples, *other.examples][:_EXAMPLES]
 
     def frozen(self) -> PassedOver | None:
-        """What was passed over; None where nothing was."""
+        """What was ignored; None if nothing was."""
         return PassedOver(shown(self.name), dict(self.counts), tuple(self.examples)) if self.counts else None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The input files of a folder with their sizes and times, by which it is known that something has changed."""
+    """The input files of a folder with their sizes and times, which show whether something has changed."""
 
     files: frozenset[tuple[str, int, int]] = frozenset()
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """What a folder holds now. Files that go while they are looked at are left out."""
+    """The current content of a folder. Files that disappear meanwhile are left out."""
     files: set[tuple[str, int, int]] = set()
     for path in files_below(str(folder), Skipped(str(folder))):
         with suppress(OSError):
@@ -68,7 +68,7 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def files_below(name: str, skipped: Skipped) -> Iterator[str]:
-    """All files below a folder, sorted, a folder's files before those of its subfolders.
+    """All files below a folder, sorted; a folder's files come before those of its subfolders.
 
     Raises:
         UsageError: the folder cannot be read.
@@ -86,7 +86,7 @@ def files_below(name: str, skipped: Skipped) -> Iterator[str]:
         below[:] = sorted(sub for sub in below if not sub.startswith(".") and not _is_run_folder(Path(folder, sub)))
         for file in sorted(files):
             path = str(Path(folder, file))
-            if file.startswith((".", "~$")):  # Office keeps the latter beside what it has open
+            if file.startswith((".", "~$")):  # Office creates the latter next to open files
                 continue
             if is_regular(Path(path)):
                 yield path
@@ -104,7 +104,7 @@ def files_matching(pattern: str) -> list[str]:
 
 
 def document_files(item: Input) -> Iterator[tuple[str, str]]:
-    """The files of a folder of documents: each one's name below the folder, and its path.
+    """The files of a folder of documents: the name of each below the folder, and its path.
 
     Raises:
         UsageError: the folder cannot be read.
@@ -119,12 +119,12 @@ def document_files(item: Input) -> Iterator[tuple[str, str]]:
 
 
 def is_document(path: str, wanted: Format | None, *, by_suffix: bool) -> bool:
-    """Whether a file is a document by its name, or by the format that the user asks for.
+    """Whether a file is a document by its name, or by the format that the user sets.
 
     Args:
         path: the file.
-        wanted: what the user asks for, None where it goes by names.
-        by_suffix: whether it needs the suffix of an input even then.
+        wanted: the format that the user sets, None if names decide.
+        by_suffix: whether it needs the suffix of an input even if the user sets a format.
     """
     found = format_of_file(path)
     if wanted is None:
@@ -133,7 +133,7 @@ def is_document(path: str, wanted: Format | None, *, by_suffix: bool) -> bool:
 
 
 def is_repeated_link(path: str, folder: str) -> bool:
-    """Whether a file is a link to another that is among the files of the folder by itself."""
+    """Whether a file is a link to another file that is also in the folder itself."""
     if not os.path.islink(path):  # noqa: PTH114 - any name
         return False
     target, root = os.path.realpath(path), os.path.realpath(folder)
@@ -142,7 +142,7 @@ def is_repeated_link(path: str, folder: str) -> bool:
 
 
 def folder_of(name: str) -> str:
-    """A folder itself; of a pattern, the folder that all its files lie in."""
+    """A folder itself; for a pattern, the folder that contains all its files."""
     if Path(name).is_dir() or not glob.has_magic(name):
         return name
     fixed: list[str] = []
@@ -155,15 +155,15 @@ def folder_of(name: str) -> str:
 
 
 def pattern_from(folder: Path, pattern: str) -> Path:
-    """A pattern that stands for the same files wherever it is read; the path to `folder` is taken as it stands."""
+    """A pattern for the same files from anywhere; the path to `folder` is taken literally."""
     return Path(pattern) if Path(pattern).is_absolute() else Path(glob.escape(str(folder)), pattern)
 
 
 def is_regular(path: Path) -> bool:
-    """Whether it is a regular file. `Path.is_file` takes a closed folder for a no from Python 3.14 on.
+    """Whether it is a regular file. From Python 3.14 on, `Path.is_file` is False in a folder without permission.
 
     Raises:
-        UsageError: it may not be looked at.
+        UsageError: there is no permission to find out.
     """
     try:
         return stat.S_ISREG(path.stat().st_mode)

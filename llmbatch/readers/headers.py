@@ -1,4 +1,4 @@
-"""First rows of a table that are no header, by their cells: a title above it, or data where there is none."""
+"""Detects first rows of a table that are not a header by their cells: a title above it, or data without a header."""
 
 import re
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from llmbatch.core.errors import UsageError
 
 _MOST_BEFORE = 20
-"""Lines that may stand before a header."""
+"""How many lines may precede a header."""
 _COLUMNS = 3
-"""So many filled cells are a header, where one alone may be a title."""
+"""A row with this many filled cells is a header; a single one may be a title."""
 _NUMBER = re.compile(rb"[-+]?[0-9]+(?:[.,][0-9]+)?")
 _WORDS_OF_PROSE = 4
 
@@ -22,14 +22,14 @@ def refuse_other_than_header(file: str, rows: Sequence[Sequence[bytes]], numbers
         numbers: the lines that they are on.
 
     Raises:
-        UsageError: it is likely not; the hint is the option that says what it is.
+        UsageError: it is likely not; the hint names the option that says what it is.
     """
     _refuse_title(file, rows[:_MOST_BEFORE], numbers)
     _refuse_data(file, rows)
 
 
 def _refuse_title(file: str, rows: Sequence[Sequence[bytes]], numbers: Sequence[int]) -> None:
-    """A title that was padded with empty cells, above the header: as spreadsheets export a sheet with one."""
+    """Refuse a title above the header that is padded with empty cells, as spreadsheets export it."""
     filled = [sum(map(bool, row)) for row in rows]
     header = next((number for number, count in enumerate(filled) if count >= _COLUMNS), 0)
     if header and max(filled[:header]) == 1 and filled[header:].count(1) == 0:
@@ -40,7 +40,7 @@ def _refuse_title(file: str, rows: Sequence[Sequence[bytes]], numbers: Sequence[
 
 
 def _refuse_data(file: str, rows: Sequence[Sequence[bytes]]) -> None:
-    """A first line that looks like the others is hardly a header: numbers above numbers, prose above prose."""
+    """Refuse a first line that is hardly a header because it has numbers or prose in the same columns as the others."""
     if len(rows) <= 1:
         return
     first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]

@@ -1,4 +1,4 @@
-"""What an input held when it was read: by it a run knows that a file shrank, grew or was replaced since."""
+"""What an input contained when it was read. It shows a run whether a file shrank, grew or was replaced since."""
 
 import base64
 import hashlib
@@ -10,42 +10,42 @@ from typing import Protocol
 from llmbatch.readers.inputs import Input
 
 FIRST_MARK = 64
-"""Bytes."""
+"""In bytes."""
 _MARK_DIGITS = 16
 _FILE_BYTES = 6
-"""Of a digest of a name or a content: among a million files one change in a hundred million would be overlooked."""
+"""Length of a digest of a name or of content: among a million files, one change in a hundred million is missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputIdentity:
-    """An input as it was read to its end; of a packed one, its packed bytes."""
+    """An input as it was read to its end; for a compressed one, its compressed bytes."""
 
     size: int
     digest: str
     marks: tuple[str, ...] = ()
-    """Digests of its first 64, 128, 256, ... bytes, which distinguish a file that was cut short from another file."""
+    """Digests of its first 64, 128, 256, ... bytes, which distinguish a truncated file from a different one."""
     inode: int | None = None
     mtime_ns: int | None = None
     files: str | None = None
-    """Of a folder of documents: digests of each file's name and content, by which it is known which of them are new,
-    gone or edited; in Base64, sorted."""
+    """For a folder of documents: digests of each file's name and content, which show which of them are new, gone or
+    edited; in Base64, sorted."""
 
     def began_like(self, other: "InputIdentity") -> bool:
-        """Whether both begin with the same bytes, as far as the marks of the shorter one reach."""
+        """Whether both begin with the same bytes, as far as the marks of the shorter one go."""
         common = min(len(self.marks), len(other.marks))
         return self.marks[:common] == other.marks[:common]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeRead:
-    """What was read, and the digests of the bytes before the offsets that were asked for."""
+    """What was read, and the digests of the bytes before the requested offsets."""
 
     identity: InputIdentity
     at_cut: Mapping[int, str]
 
 
 class ByteWatch(Protocol):
-    """Is shown an input's bytes as they are read."""
+    """Receives an input's bytes as they are read."""
 
     def read(self, item: Input, chunk: bytes) -> None:
         """The next bytes."""
@@ -58,25 +58,25 @@ class ByteWatch(Protocol):
 
 
 def first_mark(head: bytes) -> str | None:
-    """The first of an input's marks by its first bytes, or None where they are too few."""
+    """The first of an input's marks, from its first bytes; None if they are too few."""
     begun = _Begun(frozenset())
     begun.add(head)
     return begun.marks[0] if begun.marks else None
 
 
 class IdentityWatch:
-    """Takes the identities of inputs while they are read."""
+    """Computes the identities of inputs while they are read."""
 
     def __init__(
         self,
         kept: dict[Input, WholeRead],
         cuts: Callable[[Input], frozenset[int]],
     ) -> None:
-        """Nothing is read yet.
+        """Start before anything is read.
 
         Args:
-            kept: where to put what was read to its end.
-            cuts: gives offsets of an input whose digests are wanted too.
+            kept: receives the inputs that were read to their end.
+            cuts: returns offsets of an input for which digests are also needed.
         """
         self._kept = kept
         self._cuts = cuts
@@ -101,7 +101,7 @@ class IdentityWatch:
 
 
 class FilesWatch:
-    """Takes the identity of a folder of documents while its files are read one by one."""
+    """Computes the identity of a folder of documents while its files are read one by one."""
 
     def __init__(self) -> None:
         self._size = 0
@@ -114,19 +114,19 @@ class FilesWatch:
         self._content.update(chunk)
 
     def ended(self, item: Input, status: os.stat_result) -> None:
-        """A file that cannot be read does not come to its end: see `end_file`."""
+        """Do nothing: a file that cannot be read has no end; see `end_file`."""
 
     def read_files(self, item: Input, identity: InputIdentity) -> None:
-        """Files are read here, no folders."""
+        """Do nothing: files are read here, not folders."""
 
     def end_file(self, name: str) -> None:
-        """What comes now is of the next file."""
+        """Finish a file: the following bytes belong to the next one."""
         named = _content_hash(os.fsencode(name))
         self._entries.append(named.digest() + self._content.digest())
         self._content = _content_hash()
 
     def identity(self) -> InputIdentity:
-        """That of all files together, in whatever order they came."""
+        """The identity of all files together, in any order."""
         entries = b"".join(sorted(self._entries))
         digest = hashlib.blake2b(entries, digest_size=16).hexdigest()
         return InputIdentity(self._size, digest, files=base64.b64encode(entries).decode())
@@ -136,7 +136,7 @@ def gone_and_new(before: str, after: str) -> tuple[bool, bool]:
     """How the files of a folder of documents changed, from one `InputIdentity.files` to another.
 
     Returns:
-        Whether any is gone, and whether there is nothing but new ones beside those that there were.
+        Whether any is gone, and whether the only change is that there are new ones.
     """
     then, now = (set(_entries(files)) for files in (before, after))
     names_now = {entry[:_FILE_BYTES] for entry in now}

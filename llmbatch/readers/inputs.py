@@ -1,4 +1,4 @@
-"""What is read: files, the documents of a folder, and standard input, each an `Input`."""
+"""The inputs of a run: files, the documents of a folder, and standard input, each an `Input`."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ _HEAD_BYTES = 64 * 1024
 class Input:
     """One source of rows, which can be read any number of times; standard input only once.
 
-    `name` is as the user gave it; `path` is None for standard input; `format` is None where it shows only when the
-    first bytes come; `size` is in bytes, None where unknown. With `is_folder`, `path` is a folder or a pattern, and
-    each of its files is a document, in `format` or in that of its name. While standard input is read, its bytes are
-    copied to `spool`; `head` are those that were taken from it already.
+    `name` is as the user gave it; `path` is None for standard input; `format` is None if only the first bytes show it;
+    `size` is in bytes, None if unknown. With `is_folder`, `path` is a folder or a pattern, and each of its files is a
+    document, in `format` or in the format of its name. While standard input is read, its bytes are copied to `spool`;
+    `head` contains those that were already taken from it.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Input:
     head: bytes = b""
     is_folder: bool = False
     source: Source | None = field(default=None, compare=False, repr=False)
-    """What is copied to `path` before it is read."""
+    """The source that is copied to `path` before it is read."""
 
     @property
     def label(self) -> str:
-        """The name as people and files see it: always valid Unicode, `<stdin>` for standard input."""
+        """The name for people and files: always valid Unicode, `<stdin>` for standard input."""
         return "<stdin>" if self.name == STDIN else shown(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """What a folder or a pattern has that is no input, by kind, with a few examples."""
+    """The files of a folder or a pattern that are not inputs, by kind, with a few examples."""
 
     name: str
     counts: Mapping[str, int]
@@ -53,14 +53,14 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the user's names stand for, and what was passed over on the way."""
+    """The inputs that the user's names stand for, and what was ignored."""
 
     inputs: tuple[Input, ...]
     passed_over: tuple[PassedOver, ...] = ()
 
 
 def is_file_name(name: str) -> bool:
-    """Whether an input's name is that of a file, a folder or a pattern: not standard input, and no address."""
+    """Whether an input's name is that of a file, a folder or a pattern: not standard input, and not an address."""
     return name != STDIN and not is_address(name)
 
 
@@ -74,14 +74,14 @@ def spooled(item: Input, spool: Path) -> Input:
 
     Args:
         item: the input of `-`.
-        spool: where the copy goes, private to the user. Until the input has ended it has `.part` behind its name, so
-            that `spool` itself exists only when it is whole.
+        spool: the copy, private to the user. Until the input has ended, `.part` is appended to its name, so that
+            `spool` itself exists only when it is complete.
     """
     return replace(item, spool=spool)
 
 
 def begun(item: Input, least: int) -> Input:
-    """Standard input with its first bytes taken from it, at least so many unless it ends before."""
+    """Standard input with its first bytes taken from it, at least `least` unless it ends before."""
     head = bytearray(item.head)
     while len(head) < least and (more := os.read(0, _HEAD_BYTES)):
         head += more
@@ -89,9 +89,9 @@ def begun(item: Input, least: int) -> Input:
 
 
 def from_spool(spool: Path, options: ReaderOptions) -> Input:
-    """The copy that a `spooled` input has left, or will have left by the time that it is read.
+    """The copy that a `spooled` input has left, or will have left when it is read.
 
-    Of a copy that stopped in the middle, the rows that are whole are read; without a copy there are no rows.
+    From a copy that ends in the middle, complete rows are read; without a copy there are no rows.
 
     Raises:
         UsageError: `options.input_format` is unknown.
@@ -100,13 +100,13 @@ def from_spool(spool: Path, options: ReaderOptions) -> Input:
 
 
 def copied(name: str, spool: Path, options: ReaderOptions, source: Source | None = None) -> Input:
-    """The copy of what an address gives, as an input.
+    """The copy of an address's data, as an input.
 
     Args:
         name: the address without secrets.
         spool: the copy.
         options: how it is read.
-        source: what it is made of, where it still has to be.
+        source: what to copy, if that has not been done.
 
     Raises:
         UsageError: `options.input_format` is unknown.
@@ -119,12 +119,12 @@ def copied(name: str, spool: Path, options: ReaderOptions, source: Source | None
 
 
 def part_of(spool: Path) -> Path:
-    """Where the copy of standard input grows until it is whole."""
+    """The file of the copy of standard input until it is complete."""
     return spool.with_name(f"{spool.name}.part")
 
 
 def wanted_format(options: ReaderOptions) -> Format | None:
-    """The format that the user asks for, None where it goes by names.
+    """The format that the user sets, None if names decide.
 
     Raises:
         UsageError: it is unknown.

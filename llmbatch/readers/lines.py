@@ -1,4 +1,4 @@
-r"""Bytes to lines. Lines end at `\n` and nowhere else: U+2028, U+0085 and form feeds are text."""
+r"""Splits bytes into lines. Lines end only at `\n`: U+2028, U+0085 and form feeds are text."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ Line = bytes | Fault
 
 
 def line_blocks(chunks: Iterator[bytes], limit: int) -> Iterator[list[Line]]:
-    r"""The lines of a stream, without their `\n`, in blocks as they come.
+    r"""The lines of a stream, without their `\n`, in blocks as they arrive.
 
     Args:
         chunks: the stream's bytes, cut anywhere.
-        limit: bytes; of a longer line only its beginning is kept, in a fault `too_large`.
+        limit: in bytes; of a longer line, only the beginning is kept, in a fault `too_large`.
 
-    A stream that breaks gives one last fault, with the beginning of the line that was cut off.
+    A stream that breaks yields one last fault, with the beginning of the line that was cut off.
     """
     held = _Held(limit)
     try:
@@ -34,13 +34,13 @@ def line_blocks(chunks: Iterator[bytes], limit: int) -> Iterator[list[Line]]:
 
 
 class Lines:
-    """Lines one by one, with their numbers, and with the way back that looking ahead needs."""
+    """Lines one by one, with their numbers; lines can be given back, for looking ahead."""
 
     def __init__(self, chunks: Iterator[bytes], limit: int) -> None:
         self._blocks = line_blocks(chunks, limit)
         self._ready: deque[Line] = deque()
         self.number = 0
-        """The number of the line taken last, from 1."""
+        """The number of the last line taken, from 1."""
 
     def take(self) -> Line | None:
         """The next line, None at the end."""
@@ -53,11 +53,11 @@ class Lines:
         return self._ready.popleft()
 
     def ahead(self, most: int, *, waits: bool) -> list[Line]:
-        """The next lines, so many at most, which stay to be taken.
+        """The next lines without taking them.
 
         Args:
-            most: how many.
-            waits: for all of them; else those that have come already, at least one unless the stream has ended.
+            most: how many at most.
+            waits: wait for all of them; otherwise return those that have arrived, at least one unless the stream ended.
         """
         taken: list[Line] = []
         while len(taken) < most and (waits or not taken or self._ready) and (line := self.take()) is not None:
@@ -66,13 +66,13 @@ class Lines:
         return taken
 
     def give_back(self, lines: Sequence[Line]) -> None:
-        """Take back the lines taken last, in their order."""
+        """Put back the last lines taken, in their order."""
         self._ready.extendleft(reversed(lines))
         self.number -= len(lines)
 
 
 class _Held:
-    """A line that has not ended yet; past the limit only its beginning is held."""
+    """A line that has not ended yet; beyond the limit, only its beginning is held."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,4 +1,4 @@
-"""The first records of an input, held back to choose its fields by: of a pipe no longer than a moment."""
+"""The first records of an input, held back to choose its fields; for a pipe, only for a moment."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 MOMENT_S = 0.25
-"""So long the first row of a pipe waits for others."""
+"""How long the first row of a pipe waits for others."""
 
 
 def looked_ahead(
@@ -19,9 +19,9 @@ def looked_ahead(
     """The first items, and all items.
 
     Args:
-        items: what is looked at.
-        is_enough: shown each item, whether it is the last one to look at.
-        within_s: seconds after which those that have come are enough, though there may be none; None waits for all.
+        items: the items.
+        is_enough: called with each item; True if it is the last one needed.
+        within_s: seconds after which those that have arrived are enough, even if there are none; None waits for all.
     """
     if within_s is None:
         first = list(_up_to(items, is_enough))
@@ -40,7 +40,7 @@ def _up_to(items: Iterator[T], is_enough: Callable[[T], bool]) -> Iterator[T]:
 
 
 class _Ahead(Thread, Generic[T]):
-    """Takes items one by one in a thread of its own, which may block for ever: it keeps no process from ending."""
+    """Takes items one by one in a daemon thread: it may block forever, but does not keep the process from ending."""
 
     def __init__(self, items: Iterator[T], is_enough: Callable[[T], bool]) -> None:
         super().__init__(name="llmbatch-look-ahead", daemon=True)
@@ -52,7 +52,7 @@ class _Ahead(Thread, Generic[T]):
         self._has_ended = False
 
     def run(self) -> None:
-        """Take them until there are enough of them, or no consumer waits any more."""
+        """Take items until there are enough of them, or no consumer waits any more."""
         try:
             for item in _up_to(self._items, self._is_enough):
                 self._taken.put((item,))
@@ -64,7 +64,7 @@ class _Ahead(Thread, Generic[T]):
             self._taken.put(None)
 
     def within(self, seconds: float) -> list[T]:
-        """What comes until then."""
+        """The items that arrive within this time."""
         until = time.monotonic() + seconds
         items: list[T] = []
         while not self._has_ended:
@@ -77,7 +77,7 @@ class _Ahead(Thread, Generic[T]):
         return items
 
     def rest(self) -> Iterator[T]:
-        """All that comes later."""
+        """All later items."""
         while not self._has_ended:
             yield from self._out_of(self._taken.get())
         if self._last is not None:

@@ -1,4 +1,4 @@
-"""What would be read of an input: the place to look when something is odd."""
+"""What would be read from an input, for `llmbatch input`."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.reading import read_rows
 
 _SHOWN = 3
-"""Documents, and rejections of each kind."""
+"""How many documents, and how many rejections of each kind, are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class InputLook:
-    """One input as it is read. `choice` is None where it has no row that can be read."""
+    """One input as it is read. `choice` is None if it has no readable row."""
 
     file: str
     choice: FieldChoice | None
@@ -38,16 +38,16 @@ class InputLook:
     rejected: Mapping[str, Rejected]
     """By kind."""
     remarks: tuple[str, ...]
-    """What was passed over or put right."""
+    """What was skipped or repaired."""
 
 
 @contextmanager
 def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[Input, ...]]:
-    """The inputs that the user's names stand for, without a run folder: what addresses give is there in the block.
+    """The inputs that the user's names stand for, without a run folder: copies of remote data exist within the block.
 
     Raises:
         UsageError: one of them cannot be read.
-        StorageFailed: there is no room for a query's rows.
+        StorageFailed: there is no disk space for a query's rows.
     """
     with ExitStack() as stack:
 

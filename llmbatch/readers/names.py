@@ -1,4 +1,4 @@
-"""What a field's name says of it: in any case, in one word or several, in the languages that files come in."""
+"""What a field's name says about it: in any case, as one word or several, in the common languages of files."""
 
 import re
 import unicodedata
@@ -56,31 +56,31 @@ _NUMBER_AT_END = re.compile(r"[\s_.-]*\d+$")
 
 
 def is_exact_text(name: str) -> bool:
-    """Whether a field is called as texts are mostly called."""
+    """Whether a field has one of the most common names for text."""
     folded = _joined(name)
     return folded in TEXT_NAMES and folded not in _TITLES
 
 
 def rank(name: str) -> int:
-    """The place of a usual name, lower is better."""
+    """The rank of a usual name; lower is better."""
     folded = _joined(name)
     return TEXT_NAMES.index(folded) if folded in TEXT_NAMES else len(TEXT_NAMES)
 
 
 def is_title(name: str) -> bool:
-    """Whether it is the name of what stands above a text: a title, a subject, a summary."""
+    """Whether it is the name of a heading for a text: a title, a subject, a summary."""
     return _kind(name) == "title"
 
 
 def likelihood(name: str) -> float:
-    """How much more the field of this name is the text than one whose name says nothing."""
+    """How much more likely the field with this name is the text than one whose name says nothing."""
     if is_exact_text(name):
         return _EXACT
     return _LIKELIHOODS[_kind(name)]
 
 
 def without_number(name: str) -> str:
-    """What repeated columns have in common: `Comment` of `Comment_2`."""
+    """The common part of repeated columns: `Comment` for `Comment_2`."""
     return _NUMBER_AT_END.sub("", name).casefold()
 
 
@@ -89,7 +89,7 @@ _LIKELIHOODS = {"text": 2.0, "": 1.0, "title": 0.25, "other": 0.1}
 
 
 def _kind(name: str) -> str:
-    """By its last word that says something: a `review_date` is a date, a `summary_text` a text."""
+    """The kind by its last meaningful word: a `review_date` is a date, a `summary_text` a text."""
     for word in reversed(_words(name)):
         for kind, words in (("title", _TITLES), ("text", _TEXTS), ("other", _OTHERS)):
             if word in words:

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 MAX_ROW_BYTES = 64 * 1024 * 1024
 AUTO = "auto"
-"""The encoding that is looked for where the text is not UTF-8."""
+"""Detect the encoding if the text is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """What to read out of the input, and how. None and empty leave the choice to detection.
+    """What to read from the input, and how. None and empty values leave the choice to detection.
 
-    `input_format` is a format's name, and wins over file names. A row longer than `max_row_bytes` is rejected without
-    being held in memory. The others are about tables of text: `encoding` is Python's name of one, or `auto`;
-    `delimiter`, `quote` and `escape` are one character each, `quote` also empty where quotes are text; `skip_lines`
-    stand before the header, or before the first row where there is none.
+    `input_format` is a format's name, and takes precedence over file names. A row longer than `max_row_bytes` is
+    rejected without being held in memory. The others are for text tables: `encoding` is Python's name of one, or
+    `auto`; `delimiter`, `quote` and `escape` are one character each, and `quote` is empty if quotes are text;
+    `skip_lines` precede the header, or the first row if there is no header.
     """
 
     id_field: str | None = None
@@ -28,4 +28,4 @@ class ReaderOptions:
     has_header: bool = True
     skip_lines: int = 0
     query: str | None = None
-    """In SQL, to the databases among the inputs."""
+    """The SQL query for databases among the inputs."""

@@ -1,4 +1,4 @@
-"""Packed inputs: which packing their first bytes show, and their bytes unpacked in pieces of bounded size."""
+"""Compressed inputs: detection by their first bytes, and decompression in pieces of bounded size."""
 
 import bz2
 import lzma
@@ -18,41 +18,41 @@ else:
 
 _PIECE_BYTES = 256 * 1024
 _STEP_BYTES = 1024
-"""Bytes unpacked at a time: what a step with damage in it would have given is lost, so steps are small."""
+"""Compressed bytes per step: damage loses the output of its whole step, so steps are small."""
 _XZ_MEMORY = 128 * 1024 * 1024
-"""Bytes; `xz -9` needs 65 MiB. Zstandard's own bound is a window of 128 MiB."""
+"""In bytes; `xz -9` needs 65 MiB. Zstandard's own limit is a window of 128 MiB."""
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 MAGIC_BYTES = 6
-"""So many first bytes identify every packing."""
+"""How many first bytes identify every kind of compression."""
 
 Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 def unpacked_name(name: str) -> str:
-    """A file's name without the suffixes of its packings."""
+    """A file's name without the suffixes of its compressions."""
     while (unpacked := once_unpacked(name)) != name:
         name = unpacked
     return name
 
 
 def once_unpacked(name: str) -> str:
-    """A file's name without the suffix of its outermost packing."""
+    """A file's name without the suffix of its outermost compression."""
     return name.rpartition(".")[0] if name.endswith(SUFFIXES) else name
 
 
 def unpacking_of(head: bytes) -> Unpack | None:
-    """What unpacks an input that begins so; None where it is not packed."""
+    """The function that decompresses an input with this beginning; None if it is not compressed."""
     return next((partial(_unpacked, one) for one in _PACKINGS if head.startswith(one.magics)), None)
 
 
 def unpacked_member(method: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The only member of a zip archive, packed with `deflate`, `bzip2` or `zstd`; bytes behind it are not read."""
+    """The only member of a zip archive, compressed with `deflate`, `bzip2` or `zstd`; bytes after it are not read."""
     return _unpacked(_ZIP_METHODS[method], chunks)
 
 
 class _Member(Protocol):
-    """One of the streams that a packed file is made of: as the decompressors of the standard library are."""
+    """One of the streams that a compressed file consists of, with the interface of the standard decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -64,7 +64,7 @@ class _Member(Protocol):
 
 
 class _Deflated:
-    """A member of gzip or zip, whose decompressor alone leaves it to the caller to keep what is not unpacked yet."""
+    """A member of gzip or zip. Only its decompressor requires the caller to keep the input that it has not used yet."""
 
     def __init__(self, wbits: int) -> None:
         self._inflater = zlib.decompressobj(wbits)
@@ -95,7 +95,7 @@ class _Packing:
 
 
 def _unpacked(packing: _Packing, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Members, one after the other; zeros behind the last are padding."""
+    """Members, one after the other; zeros after the last one are padding."""
     member = packing.new_member()
     for chunk in chunks:
         for start in range(0, len(chunk), _STEP_BYTES):
@@ -147,8 +147,8 @@ _PACKINGS = (
     ),
     _Packing("zstd", (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"), zstd.ZstdDecompressor, zstd.ZstdError),
 )
-"""bzip2's level comes before a block, or before the end of an empty file. The second of zstd's is that of a frame to be
-skipped, with which `pzstd` begins its files (RFC 8878, 3.1.2)."""
+"""bzip2's level precedes a block, or the end of an empty file. The second one of zstd is that of a skippable frame,
+with which `pzstd` begins its files (RFC 8878, 3.1.2)."""
 _ZIP_METHODS = {
     "deflate": _Packing("zip", (), partial(_Deflated, -zlib.MAX_WBITS), zlib.error, has_one_member=True),
     "bzip2": _Packing("zip", (), bz2.BZ2Decompressor, OSError, has_one_member=True),

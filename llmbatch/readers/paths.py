@@ -1,4 +1,4 @@
-"""Paths to fields: `doc.body`, `tags[]`, `messages[0].content`; a field that has such a name itself comes first."""
+"""Paths to fields: `doc.body`, `tags[]`, `messages[0].content`; a field with such a name takes precedence."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ def is_path(name: str) -> bool:
 
 
 def value_at(fields: Mapping[str, Any], name: str) -> Any:
-    """The value of a field, or what its path leads to; None where there is none.
+    """The value of a field, or at a path; None if there is none.
 
-    `[]` stands for all elements of a list: then the values are a `Spread`, those that are missing or null left out.
+    `[]` stands for all elements of a list: the result is then a `Spread` of the values that are not missing or null.
     """
     if name in fields or not is_path(name):
         return fields.get(name)
@@ -31,12 +31,12 @@ class Spread(tuple[Any, ...]):
 
 
 def is_there(fields: Mapping[str, Any], name: str) -> bool:
-    """Whether a row has this field, or what its path leads to, if only as null."""
+    """Whether a row has this field, or a value at this path, even if it is null."""
     return name in fields or (is_path(name) and _followed(fields, name, missing=_MISSING) is not _MISSING)
 
 
 def paths_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The fields of some rows and the paths into them, in their order."""
+    """The fields of some rows and the paths into them, in order."""
     return list(dict.fromkeys(path for fields in rows for path in _paths(fields, "", 1)))
 
 

@@ -1,4 +1,4 @@
-"""Which fields are the text, by what is in them: the longest prose, with the title above it."""
+"""Detects which fields are the text by their content: the longest prose, preceded by its title."""
 
 import math
 import re
@@ -10,30 +10,30 @@ from typing import Any
 from llmbatch.readers.names import is_exact_text, is_title, likelihood, rank, without_number
 
 _LOOKED_AT = 2000
-"""Characters of a value."""
+"""Characters per value."""
 _PROSE_WORDS = 3.0
 """Of a value on average."""
 _LETTERS = 0.6
-"""Of what is not space: dates, numbers and codes have fewer."""
+"""Share of letters, spaces aside: dates, numbers and codes have fewer."""
 _REPEATED = 0.5
-"""Share of different values under which they are labels."""
+"""Share of different values below which they are labels."""
 _ROWS_TO_TELL_LABELS = 6
 _RIVAL = 0.6
-"""Of the best field's score: whose is higher may be the text as well."""
+"""Share of the best field's score above which another field may also be the text."""
 _SELDOM = 0.1
-"""Share of the rows with a text in which a field may stand that has the text of the others."""
+"""Share of the rows with a text in which a field may also occur that has the text of the other rows."""
 
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Characters of scripts that write words without spaces between them."""
 _CHARACTERS_A_WORD = 2
 _MARKS = "'\u2019,.!?"
-"""Punctuation that a short sentence may have much of."""
+"""Punctuation of which a short sentence may contain much."""
 _ADDRESS = re.compile(r"\S*(://|@)\S*|/\S+|[\[{].*[\]}]", re.DOTALL)
-"""All of a value: a URL, an e-mail address, a path, JSON."""
+"""Matches a value as a whole: a URL, an e-mail address, a path, JSON."""
 
 
 class TwoTextsError(ValueError):
-    """Several fields may be the text, and nothing decides which one is; `names` are their names."""
+    """Several fields are equally likely to be the text; `names` are their names."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(names)
@@ -51,7 +51,7 @@ class _Field:
     is_coded: bool
     """Whether values are dates, numbers, codes or addresses."""
     is_repeated: bool
-    """Whether values come again and again, as labels do."""
+    """Whether values recur, as labels do."""
     distinct: float
 
     @property
@@ -65,14 +65,14 @@ class _Field:
 
 
 def text_fields(rows: Sequence[Mapping[str, Any]], *, but: str | None) -> tuple[str, ...]:
-    """The fields that hold the text; none where nothing in these rows is prose.
+    """The fields that contain the text; none if nothing in these rows is prose.
 
     Args:
         rows: an input's first rows.
         but: the field of the id.
 
     Raises:
-        TwoTextsError: two fields are as likely.
+        TwoTextsError: two fields are equally likely.
     """
     fields = [field for field in _fields(rows) if field.name != but]
     bodies = [field for field in fields if not field.is_coded and (field.is_prose or is_exact_text(field.name))]
@@ -104,7 +104,7 @@ def _is_numbered_alike(one: _Field, other: _Field) -> bool:
 
 
 def _of_other_rows(fields: Sequence[_Field], chosen: Sequence[_Field]) -> Iterator[_Field]:
-    """Fields that have the text of those rows that have none in the chosen ones."""
+    """Fields that contain the text of rows without a text in the chosen ones."""
     covered = frozenset[int]().union(*(field.rows for field in chosen))
     left = [field for field in fields if field not in chosen and not is_title(field.name)]
     while left:

@@ -1,4 +1,4 @@
-"""Tables that llmbatch has written: what was put before cells, so that no spreadsheet runs them, is taken off again."""
+"""Tables that llmbatch has written: removes the apostrophes that protect cells from being evaluated by spreadsheets."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ from llmbatch.readers.formats import Parsed, Records, Unread
 
 
 def unprotected(records: Records) -> Records:
-    """The records as they were before they were written, where a table says that its cells were protected."""
+    """The records in their original form, if the table says that cells were protected."""
     if records.names is None or PROTECTED not in records.names:
         return records
     names = tuple(csv_meant(name) for name in records.names if name != PROTECTED)

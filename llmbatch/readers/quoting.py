@@ -1,9 +1,9 @@
-"""Cells out of the lines of CSV (RFC 4180) and TSV records, with any delimiter, quote and escape.
+"""Extracts cells from the lines of CSV (RFC 4180) and TSV records, with any delimiter, quote and escape.
 
-An unclosed quote must not swallow the rows behind it: where a quoted cell does not close, the line that opened it
-is given up and reading continues behind that line. Looking ahead cannot become quadratic: a line that leaves a quote
-open, read as the inside of an earlier quote, closes that one, and so is in error there or fills a cell; and a record
-has no more cells than the header.
+An unclosed quote must not swallow the rows after it: if a quoted cell is not closed, the line that opened it is
+rejected and reading continues after that line. Looking ahead cannot become quadratic: a line that leaves a quote open,
+read as the inside of an earlier quote, closes that one, and so is an error there or fills a cell; and a record has no
+more cells than the header.
 """
 
 import re
@@ -16,12 +16,12 @@ from llmbatch.readers.lines import Line, Lines
 _QUOTE = b'"'
 
 _UNESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"b": b"\b", b"Z": b"\x1a"}
-"""Behind a backslash, as MySQL writes them (`SELECT ... INTO OUTFILE`); any other character stands for itself."""
+"""After a backslash, as MySQL writes them (`SELECT ... INTO OUTFILE`); any other character stands for itself."""
 
 
 @dataclass(frozen=True)
 class Quoting:
-    """How cells are set off from each other. Each is one byte; `quote` is empty where quotes are text."""
+    """How cells are delimited. Each value is one byte; `quote` is empty if quotes are text."""
 
     delimiter: bytes = b","
     quote: bytes = _QUOTE
@@ -29,7 +29,7 @@ class Quoting:
 
     @cached_property
     def inside(self) -> "re.Pattern[bytes]":
-        """A quoted cell's inside, as far as it goes: up to a quote that stands alone, or to the end."""
+        """The inside of a quoted cell: up to a quote that is not doubled, or to the end."""
         quote, escape = re.escape(self.quote), re.escape(self.escape)
         plain = b"[^%s%s]*+" % (quote, escape)
         special = b"%s%s" % (quote, quote) + (b"|%s." % escape if escape else b"")
@@ -44,7 +44,7 @@ class Quoting:
         return re.compile(b"(?:[^%s%s]|%s.)*+" % (delimiter, escape, escape), re.DOTALL)
 
     def without_line_end(self, line: bytes) -> bytes:
-        """A line without the carriage returns at its end, but for one of several that is escaped."""
+        """A line without the carriage returns at its end, except one that is escaped."""
         body = line.rstrip(b"\r")
         if self.escape and len(line) > len(body) + 1:
             escapes = len(body) - len(body.rstrip(self.escape))
@@ -52,7 +52,7 @@ class Quoting:
         return body
 
     def meant(self, cell: bytes, *, is_quoted: bool) -> bytes:
-        """What a cell says: its quotes and escapes resolved. MySQL's NULL counts as empty."""
+        """The content of a cell, with quotes and escapes resolved. MySQL's NULL counts as empty."""
         if is_quoted:
             cell = cell.replace(self.quote * 2, self.quote)
         if not self.escape or self.escape not in cell:
@@ -76,13 +76,13 @@ def csv_record(first: bytes, lines: Lines, *, quoting: Quoting, width: int | Non
 
     Args:
         first: that line, just taken from `lines`.
-        lines: where further lines are taken from; those that turn out not to belong to the record are given back.
-        quoting: how its cells are set off from each other.
+        lines: the source of further lines; those that turn out not to belong to the record are given back.
+        quoting: how its cells are delimited.
         width: how many cells a row has; None for the header.
-        limit: the record's bytes at most.
+        limit: the maximum size of the record in bytes.
 
     Returns:
-        The record's bytes with its cells, or with what is wrong; a fault where the stream broke inside the record.
+        The record's bytes with its cells, or with what is wrong; a fault if the stream broke inside the record.
     """
     record = _Record(quoting)
     taken: list[bytes] = []
@@ -111,8 +111,8 @@ def csv_record(first: bytes, lines: Lines, *, quoting: Quoting, width: int | Non
 def tsv_cells(line: bytes, width: int | None) -> list[bytes]:
     """The cells of a TSV line with quotes in it.
 
-    Many TSV files quote nothing, and their quotes are text. So a cell counts as quoted only if it ends in the quote
-    that closes it, and a tab is a cell's text only where the line would have too many cells otherwise.
+    Many TSV files do not use quoting, and their quotes are text. Therefore a cell counts as quoted only if it ends with
+    the matching quote, and a tab is part of a cell only if the line would otherwise have too many cells.
 
     Args:
         line: one line.
@@ -128,7 +128,7 @@ def tsv_cells(line: bytes, width: int | None) -> list[bytes]:
 
 
 def is_misquoted(line: bytes, quoting: Quoting) -> bool:
-    """Whether text follows a closing quote in a line, so that it makes no sense when it is read so."""
+    """Whether text follows a closing quote in a line, which makes the line invalid with this quoting."""
     record = _Record(quoting)
     record.feed(line)
     return record.is_misquoted
@@ -152,9 +152,9 @@ class _Record:
         self._opened_at = 0
         self._closed_at = 0
         self.opened_in = 0
-        """The line that opened the last cell that may go over lines, from 0."""
+        """The line that opened the last cell that may span lines, from 0."""
         self.escaped_in: int | None = None
-        """The first line whose end was escaped outside of quotes, from 0. It may have been meant as text."""
+        """The first line whose end was escaped outside quotes, from 0. It may have been meant as text."""
         self.is_misquoted = False
         self.cells: list[bytes] = []
 
@@ -171,7 +171,7 @@ class _Record:
         return f"quote opened at {where} is never closed"
 
     def feed(self, line: bytes) -> bool:
-        """Take in the next line; whether the record ends with it."""
+        """Add the next line; returns whether the record ends with it."""
         body = self._quoting.without_line_end(line)
         self._lines += 1
         at = 0
@@ -189,7 +189,7 @@ class _Record:
             at = end + 1
 
     def _end(self, line: bytes, body: bytes, at: int) -> int | None:
-        """Take in the unquoted cell from `at`; the place behind it, unless its line end is escaped."""
+        """Add the unquoted cell at `at`; returns the position after it, unless its line end is escaped."""
         found = self._quoting.outside.match(body, at)
         end = len(body) if found is None else found.end()
         parts = self._open or []
@@ -202,11 +202,11 @@ class _Record:
         return end
 
     def _close(self, line: bytes, body: bytes, at: int) -> int | None:
-        """Take in the open cell's inside from `at`; the place behind its closing quote, if that is in this line."""
+        """Add the open cell's inside from `at`; returns the position after its closing quote, if it is in this line."""
         inside = self._quoting.inside.match(body, at)
         closing = inside.end() if inside is not None else at
         parts = self._open if self._open is not None else []
-        if closing == len(body) or body[closing:] == self._quoting.escape:  # which escapes the line's end
+        if closing == len(body) or body[closing:] == self._quoting.escape:  # the escape applies to the line's end
             parts.append(line[at:])
             return None
         end = closing + 1

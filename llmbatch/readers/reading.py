@@ -1,4 +1,4 @@
-"""From inputs to rows: one index over all of them, each opened when its turn comes."""
+"""Reads rows from inputs, numbered across all of them; each input is opened when its turn comes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ OnEnd = Callable[[str, tuple[str, ...]], None]
 
 @dataclass(frozen=True, slots=True)
 class EarlierFields:
-    """What earlier sessions of a run took of its inputs; `by_name` where they kept nothing and went by names alone."""
+    """The fields that earlier sessions of a run used; `by_name` if they recorded none and decided by names alone."""
 
     kept: Mapping[Input, KeptFields] = field(default_factory=dict)
     by_name: bool = False
@@ -31,7 +31,7 @@ class EarlierFields:
 NO_EARLIER = EarlierFields()
 _SAMPLE_BYTES = 64 * 1024
 _MOST_BYTES = 8 * 1024 * 1024
-"""Of records that are held back."""
+"""Bytes of records that are held back."""
 
 
 def read_rows(
@@ -43,19 +43,19 @@ def read_rows(
     watch: ByteWatch | None = None,
     earlier: EarlierFields = NO_EARLIER,
 ) -> Iterator[Row | Rejection]:
-    """The rows of all inputs in their order, one at a time as they are asked for.
+    """The rows of all inputs in their order, read lazily.
 
     Args:
         inputs: what to read.
-        options: which fields to take.
-        on_fields: called once an input with what is taken from it, before its first row; not for an input without rows.
-        on_end: called once an input, behind its last row, with its name and what was skipped or repaired.
-        watch: is shown the inputs' bytes.
-        earlier: which fields earlier sessions took.
+        options: which fields to use.
+        on_fields: called once per input with the fields used, before its first row; not for an input without rows.
+        on_end: called once per input, after its last row, with its name and what was skipped or repaired.
+        watch: receives the inputs' bytes.
+        earlier: which fields earlier sessions used.
 
     Raises:
-        UsageError: an input cannot be used at all. Files are looked into before the first row is given, so that a
-            run does not pay for one file and then stop at the next; standard input shows only when its turn comes.
+        UsageError: an input cannot be used at all. Files are checked before the first row is yielded, so that a run
+            does not pay for one file and then stop at the next; standard input is checked only when its turn comes.
     """
     for item in inputs[1:]:
         if item.path is not None:
@@ -68,7 +68,7 @@ def read_rows(
 def chosen_fields(
     inputs: Sequence[Input], options: ReaderOptions, earlier: EarlierFields = NO_EARLIER
 ) -> dict[Input, FieldChoice]:
-    """What `read_rows` will take of those inputs that are files and have rows.
+    """The fields that `read_rows` will use from inputs that are files and have rows.
 
     Raises:
         UsageError: an input cannot be used at all.
@@ -84,12 +84,12 @@ def chosen_fields(
 
 
 def existing_fields(chosen: Mapping[Input, FieldChoice], options: ReaderOptions, asked: Sequence[str]) -> list[str]:
-    """The fields that the user asks for by name, or by several names between commas, in files.
+    """The fields that the user names, individually or separated by commas, in files.
 
     Args:
-        chosen: what `chosen_fields` gave.
+        chosen: the result of `chosen_fields`.
         options: how the files are read.
-        asked: each as the user writes it.
+        asked: the names as the user writes them.
 
     Raises:
         UsageError: no file has such a field.
@@ -105,7 +105,7 @@ def existing_fields(chosen: Mapping[Input, FieldChoice], options: ReaderOptions,
 
 
 def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
-    """How many rows and rejections `read_rows` gives, without making them; None with standard input among them.
+    """How many rows and rejections `read_rows` yields, without making them; None if standard input is among them.
 
     Raises:
         UsageError: an input cannot be opened, or its header cannot be used.
@@ -165,21 +165,21 @@ def _tell_end(source: Source, foreign: "_Foreign", on_end: OnEnd | None) -> None
 
 
 class _Foreign:
-    """Rows that are not UTF-8: together they may show what they are."""
+    """Rows that are not UTF-8: together they may show their encoding."""
 
     def __init__(self) -> None:
         self._rows = 0
         self._sample = b""
 
     def add(self, unread: Unread) -> None:
-        """Take in a record that cannot be read."""
+        """Add a record that cannot be read."""
         if unread.kind == "bad_encoding":
             self._rows += 1
             if len(self._sample) < _SAMPLE_BYTES:
                 self._sample += unread.raw[:_SAMPLE_BYTES] + b"\n"
 
     def remark(self) -> tuple[str, ...]:
-        """How many there are, with the option that reads them, if there are any."""
+        """If there are any, their number and the option that reads them."""
         if not self._rows:
             return ()
         found = likely_encodings(self._sample)
@@ -192,20 +192,20 @@ class _Foreign:
 
 
 class _Enough:
-    """Whether the records so far are enough to choose by."""
+    """Whether the records so far are enough for choosing fields."""
 
     def __init__(self) -> None:
         self._records = self._bytes = 0
 
     def __call__(self, found: Parsed | Unread) -> bool:
-        """Take in another one."""
+        """Add another one."""
         self._records += 1
         self._bytes += len(found.raw if isinstance(found, Unread) else found[1])
         return self._records >= LOOKED_AT or self._bytes >= _MOST_BYTES
 
 
 def _has_field(item: Input, options: ReaderOptions, name: str) -> bool:
-    """Whether any record has this field: one that the first hundred lack may be seldom, or misspelt."""
+    """Whether any record has this field: if the first hundred lack it, it may be rare, or misspelled."""
     records = open_source(item, options).records
     return not records.names and any(
         is_there(found[2], name) for found in records.items if not isinstance(found, Unread)
@@ -213,4 +213,4 @@ def _has_field(item: Input, options: ReaderOptions, name: str) -> bool:
 
 
 def _tell_nobody(_: FieldChoice) -> None:
-    """What is taken from an input is of no interest here."""
+    """Ignore which fields are used."""

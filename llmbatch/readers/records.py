@@ -1,4 +1,4 @@
-"""Records as they stand in a file: for files that hold no documents, as gold labels."""
+"""Records as they are in a file, for files without documents, such as gold labels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from llmbatch.readers.source import open_source
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object, or one line of cells; `typed` says that its values have JSON types, since cells are all strings."""
+    """One object, or one line of cells; `typed` says whether its values have JSON types: cells are all strings."""
 
     index: int
     place: Place
@@ -22,7 +22,7 @@ class Record:
 
 
 def read_records(item: Input, options: ReaderOptions) -> Iterator[Record | Rejection]:
-    """The records of one input, lazily, with the same care as documents are read.
+    """The records of one input, read lazily, with the same error handling as for documents.
 
     Raises:
         UsageError: it cannot be opened, or its header cannot be used.

@@ -1,4 +1,4 @@
-"""A stream in a file without a name, for formats that have to jump about in their bytes."""
+"""A stream in an unnamed temporary file, for formats that need random access."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from llmbatch.core.errors import StorageFailed
 
 
 def seekable(path: Path | None, chunks: Iterator[bytes]) -> BinaryIO:
-    """The file of `path`, else a copy of `chunks` in the temporary folder. Its caller closes it.
+    """The file at `path`, otherwise a copy of `chunks` in the temporary folder. The caller closes it.
 
     Raises:
         StorageFailed: the copy cannot be written.

@@ -1,4 +1,4 @@
-"""An input that is open, whatever it is: its records, and what is known of them before the first one."""
+"""An open input of any kind: its records, and what is known before the first one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ from llmbatch.readers.stream import open_input
 class Source:
     """An open input.
 
-    `is_typed` is as `Format` has it; `written` says how it is written, by the names of the options that say so;
-    `folder` is that of its documents, empty where it is one file.
+    `is_typed` is as in `Format`; `written` describes how it is written, by the names of the options that set this;
+    `folder` is the folder of its documents, empty if it is one file.
     """
 
     file: str
@@ -30,7 +30,7 @@ class Source:
     folder: str = ""
 
     def place(self, found: Parsed | Unread) -> Place:
-        """Where a record stands: a document of a folder is in a file of its own."""
+        """The place of a record: a document of a folder is in a file of its own."""
         line, fields = (found.line, found.fields) if isinstance(found, Unread) else (found[0], found[2])
         return Place(f"{self.folder}/{fields['id']}" if self.folder and fields else self.file, line)
 
@@ -45,7 +45,7 @@ def open_source(item: Input, options: ReaderOptions, watch: ByteWatch | None = N
     Args:
         item: the input.
         options: how it is read.
-        watch: is shown its bytes as they are read.
+        watch: receives its bytes as they are read.
 
     Raises:
         UsageError: it cannot be opened, or cannot be used at all.
@@ -62,7 +62,7 @@ def open_source(item: Input, options: ReaderOptions, watch: ByteWatch | None = N
 
 
 def count_items(item: Input, options: ReaderOptions) -> int:
-    """How many records `open_source` gives, those that cannot be read among them, as cheaply as can be.
+    """How many records `open_source` yields, including unreadable ones, as cheaply as possible.
 
     Raises:
         UsageError: as `open_source`.

@@ -1,4 +1,4 @@
-"""An input's bytes, in chunks: opened, copied where wanted, unpacked, text as UTF-8 with lines that end in LF."""
+"""An input's bytes, in chunks: opened, copied if necessary, decompressed, text as UTF-8 with lines that end in LF."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _SNIFF_BYTES = 64 * 1024
 _TELLING_BYTES = max(LONGEST_BOM, FORMAT_MAGIC_BYTES)
 _MOST_PACKINGS = 3
 _LINES_END_IN_CR = re.compile(rb'[^"\r\n]*(?:"[^"]*"[^"\r\n]*)*\r(?!\r*(?:\n|\Z))')
-"""Of a first line that ends in nothing else: outside of quotes, and with something behind it."""
+"""The line end of a first line that has no other: outside quotes, and followed by something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,19 @@ class Opened:
 
 
 def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = None) -> Opened:
-    """Open an input and find out what its first bytes show: packing, encoding, line ends, and an open format.
+    """Open an input and detect from its first bytes: compression, encoding, line ends, and the format if it is open.
 
     Args:
         item: the input.
         options: how it is read.
-        watch: is shown its bytes as they are read.
+        watch: receives its bytes as they are read.
 
     Raises:
         NotOpenedError: it cannot be opened.
         DoubtfulEncodingError: its encoding cannot be detected.
         StorageFailed: the copy of standard input cannot be written.
     """
-    path = None if item.name == STDIN else item.path  # a copy of that may still be in its part
+    path = None if item.name == STDIN else item.path  # its copy may still be in the `.part` file
     named, path, chunks = _unpacked(item, path, _read(item, watch))
     head, chunks = _peeked(chunks, lambda head: len(head) >= _TELLING_BYTES)
     by_head = named or binary_format_of_head(head)
@@ -71,10 +71,10 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
 def _unpacked(
     item: Input, path: Path | None, chunks: Iterator[bytes]
 ) -> tuple[Format | None, Path | None, Iterator[bytes]]:
-    """The format by names, where the bytes lie (nowhere if they were packed), and the bytes without packings.
+    """The format by names, the file with the bytes (None if they were compressed), and the decompressed bytes.
 
     Raises:
-        UsageError: a zip archive cannot be used, or it is packed too many times, as bombs are.
+        UsageError: a zip archive cannot be used, or there are too many layers of compression, as in zip bombs.
     """
     named, name = item.format, item.name.lower()
     for _ in range(_MOST_PACKINGS + 1):
@@ -112,7 +112,7 @@ def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:
 
 
 def _open(item: Input, stack: ExitStack) -> BinaryIO:
-    """Unbuffered, so that what a slow writer has put into a pipe is had at once."""
+    """Open it unbuffered, so that data from a slow writer to a pipe is available immediately."""
     try:
         if item.path is None:
             return stack.enter_context(os.fdopen(os.dup(0), "rb", buffering=0))
@@ -124,7 +124,7 @@ def _open(item: Input, stack: ExitStack) -> BinaryIO:
 
 
 def _opened_copy(spool: Path) -> BinaryIO:
-    """The copy of standard input as far as it got; an empty file where there is none."""
+    """The copy of standard input as far as it exists; an empty file if there is none."""
     for path in (spool, part_of(spool)):
         with suppress(FileNotFoundError):
             return open_to_read(path)
@@ -132,7 +132,7 @@ def _opened_copy(spool: Path) -> BinaryIO:
 
 
 def _read_chunk(file: BinaryIO) -> bytes:
-    """The next bytes, none at the end. A pipe that its owner made non-blocking is waited for."""
+    """The next bytes, empty at the end. Waits even if the owner made the pipe non-blocking."""
     try:
         while True:
             try:
@@ -144,7 +144,7 @@ def _read_chunk(file: BinaryIO) -> bytes:
 
 
 class _Copy:
-    """The copy of a stream that comes only once; renamed into place when it is whole."""
+    """The copy of a stream that can be read only once; renamed into place when it is complete."""
 
     def __init__(self, spool: Path, stack: ExitStack) -> None:
         self._spool = spool
@@ -169,7 +169,7 @@ class _Copy:
             raise self._failed(error) from None
 
     def _file(self) -> BinaryIO:
-        """The earlier copy stays until the first bytes of this one are there: they may be refused."""
+        """Keep the earlier copy until the first bytes of this one have arrived: they may be refused."""
         if self._begun is None:
             self._spool.unlink(missing_ok=True)
             self._begun = self._stack.enter_context(open_private(self._part))
@@ -180,7 +180,7 @@ class _Copy:
 
 
 def _peeked(chunks: Iterator[bytes], enough: Callable[[bytes], bool]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, and the whole stream with them in its first chunk; a break in them comes after them."""
+    """The first bytes, and the whole stream with them in its first chunk; an error within them comes after them."""
     head = b""
     try:
         for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Fields by their names alone: where contents say nothing, and for runs of versions that went by nothing else."""
+"""Chooses fields by their names alone: if contents show nothing, and for runs of versions that used only names."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from llmbatch.readers.names import ID_NAMES, TEXT_NAMES
 
 _TITLE = "title"
 _TITLED = frozenset({"body", "description"})
-"""Texts that say little without the title above them."""
+"""Texts that say little without their title."""
 
 
 def usual_texts(names: Collection[str]) -> tuple[str, ...]:
-    """The text fields that names single out; none where no name is a usual one."""
+    """The text fields by their names; none if no name is a usual one."""
     by_folded = _by_folded(names)
     text = _first(TEXT_NAMES, by_folded)
     if text is None:
@@ -21,7 +21,7 @@ def usual_texts(names: Collection[str]) -> tuple[str, ...]:
 
 
 def usual_texts_of_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The same for rows that have fields of their own: by the first one whose best name has a text, else by all."""
+    """The same for rows with individual fields: by the first row whose best name has a text, otherwise by all rows."""
     for fields in rows:
         texts = usual_texts(_usable(fields))
         if texts and texts == usual_texts(fields):
@@ -30,7 +30,7 @@ def usual_texts_of_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def usual_id(names: Collection[str], *, but: Collection[str]) -> str | None:
-    """The id field that names single out."""
+    """The id field by its name."""
     return _first(ID_NAMES, _by_folded(names), but=but)
 
 

@@ -1,7 +1,7 @@
-"""Zip archives with one file in them: which it is, and its bytes unpacked in pieces of bounded size.
+"""Zip archives with one file in them: which it is, and its bytes decompressed in pieces of bounded size.
 
-As in APPNOTE.TXT of PKWARE, 6.3.10: the archive's end says what is in it. Where the end is missing, the header that
-stands before the first file says as much of that one.
+By PKWARE's APPNOTE.TXT, 6.3.10, the end of the archive lists its content. If the end is missing, the header before the
+first file describes that file.
 """
 
 import struct
@@ -19,11 +19,11 @@ from llmbatch.readers.seekable import seekable
 
 SUFFIX = ".zip"
 _MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-"""Of a file's header, of the end of an empty archive, and of one that was meant to be split."""
+"""Signatures of a file's header, of the end of an empty archive, and of an archive that was meant to be split."""
 _HEADER = struct.Struct("<4s5H3I2H")
 _HEADER_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x41
-"""Bits of the flags: encrypted in the old way, or in the strong one."""
+"""Flag bits: traditional encryption, or strong encryption."""
 _SIZE_FOLLOWS = 0x08
 _IN_ZIP64 = 0xFFFFFFFF
 _WORKBOOK = "xl/workbook.xml"
@@ -34,9 +34,9 @@ _CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file in an archive. `start` is that of its packed bytes, `size` how many there are; None where only they say.
+    """A file in an archive. `start` is the offset of its compressed bytes; `size` is their number, None if not stated.
 
-    `is_cut` says that the archive's end is missing, with all that it may have said.
+    `is_cut` says that the archive's end is missing, and the information in it.
     """
 
     name: str
@@ -48,12 +48,12 @@ class _Member:
 
 
 def is_zip(head: bytes) -> bool:
-    """Whether an input that begins so is a zip archive."""
+    """Whether an input with this beginning is a zip archive."""
     return head.startswith(_MAGICS)
 
 
 def name_in_zip(path: str) -> str | None:
-    """The name of the only file in an archive, None where it has several or cannot be read."""
+    """The name of the only file in an archive, None if it has several or cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [one.filename for one in _files(archive)]
@@ -67,11 +67,11 @@ def unzipped(label: str, chunks: Iterator[bytes], path: Path | None) -> tuple[st
 
     Args:
         label: the archive's name.
-        chunks: the archive; read to its end, so that a change of it is known.
-        path: where the same bytes lie, None for a stream, which is copied first.
+        chunks: the archive; read to its end, so that a change is detected.
+        path: a file with the same bytes; None for a stream, which is copied first.
 
     Raises:
-        UsageError: it holds no file or several, or one that is encrypted or packed in another way.
+        UsageError: it contains no file or several, or one that is encrypted or compressed in another way.
         BrokenStream: the stream breaks before it can be copied.
     """
     file = seekable(path, chunks)
@@ -102,11 +102,11 @@ def _only_member(label: str, file: BinaryIO) -> _Member:
 
 
 def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The user's own files: no folders, and nothing that macOS and others add."""
+    """The user's own files, without folders and without files that macOS and others add."""
     return [
         one
         for one in archive.infolist()
-        if not one.filename.endswith("/")  # `is_dir` fails where a damaged archive has no name
+        if not one.filename.endswith("/")  # `is_dir` fails if a damaged archive has no name
         and not any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(one.filename).parts)
     ]
 
@@ -122,7 +122,7 @@ def _several(label: str, names: list[str]) -> UsageError:
 
 
 def _member_at(label: str, file: BinaryIO, offset: int, known: zipfile.ZipInfo | None) -> _Member:
-    """The file whose header stands there; where the archive's end is known, that says sizes and checksum."""
+    """The file whose header is at this offset; sizes and checksum are from the archive's end, if that is known."""
     file.seek(max(offset, 0))
     header = file.read(_HEADER.size)
     if offset < 0 or len(header) < _HEADER.size or not header.startswith(_HEADER_MAGIC):
@@ -167,7 +167,7 @@ def _checked(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _between(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The packed bytes. What stands behind them is read, too, but not given."""
+    """The compressed bytes. What follows them is read too, but not yielded."""
     skip, left = member.start, member.size
     for chunk in chunks:
         part = chunk[skip:]

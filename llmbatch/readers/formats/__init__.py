@@ -1,6 +1,6 @@
-"""The formats that inputs are read in, by name, by suffix and by their first bytes. A new one is added to `_ALL`.
+"""The input formats, by name, by suffix and by their first bytes. A new one is added to `_ALL`.
 
-Names and suffixes that are none of ours are looked up among the plug-ins.
+Other names and suffixes are looked up among the plug-ins.
 """
 
 from pathlib import PurePath
@@ -45,11 +45,11 @@ _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 
 SUFFIXES = tuple(_BY_SUFFIX)
-"""Of files that can be read, packed ones aside."""
+"""Suffixes of readable files, without compressed ones."""
 
 
 def format_named(name: str) -> Format:
-    """The format that the user asks for by its name or a suffix of its files.
+    """The format with a name, or with a suffix of its files.
 
     Raises:
         UsageError: there is none, or it is a plug-in that cannot be used.
@@ -62,7 +62,7 @@ def format_named(name: str) -> Format:
 
 
 def format_of_file(name: str) -> Format | None:
-    """The format of a file by its name, None where that shows none.
+    """The format of a file by its name, None if the name shows none.
 
     Raises:
         UsageError: it is a plug-in that cannot be used.
@@ -80,7 +80,7 @@ def format_of_head(head: bytes) -> Format:
 
 
 MAGIC_BYTES = 6
-"""So many first bytes identify every binary format."""
+"""How many first bytes identify every binary format."""
 _BY_MAGIC: dict[bytes, Format] = {
     b"PAR1": PARQUET,
     b"ARROW1": ARROW,
@@ -91,5 +91,5 @@ _BY_MAGIC: dict[bytes, Format] = {
 
 
 def binary_format_of_head(head: bytes) -> Format | None:
-    """The binary format of a stream by its first bytes, None where it is text."""
+    """The binary format of a stream by its first bytes, None if it is text."""
     return next((one for magic, one in _BY_MAGIC.items() if head.startswith(magic)), None)

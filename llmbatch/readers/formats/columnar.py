@@ -1,4 +1,4 @@
-"""Parquet and Arrow: tables in columns with types, read in batches. The place of a row is its number, from 1."""
+"""Parquet and Arrow: tables with typed columns, read in batches. A row's position is its number, from 1."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -19,19 +19,19 @@ from llmbatch.readers.seekable import seekable
 _BATCH_ROWS = 1_000
 _BATCH_BYTES = 8 * 1024 * 1024
 _UNNAMED_INDEX = "__index_level_"
-"""pandas' name for an index that has none."""
+"""pandas' name for an unnamed index."""
 _ARROW_FILE = b"ARROW1"
 _MAGICS = (b"PAR1", _ARROW_FILE, b"\xff\xff\xff\xff")
 
 _DAMAGE = (ValueError, OSError, NotImplementedError, LookupError, TypeError, MemoryError)
-"""What pyarrow raises where bytes make no sense; the last of sizes that were damaged."""
+"""What pyarrow raises if bytes are invalid; the last one if sizes are damaged."""
 
 Source = Path | BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """An open table. A batch comes with the number of its first row; what cannot be read comes as `Unread`."""
+    """An open table. Each batch has the number of its first row; what cannot be read is an `Unread`."""
 
     names: list[str]
     types: list[Any]
@@ -56,7 +56,7 @@ class _Columnar:
         return Records(_records(table, columns, content, options), names=tuple(columns.values()))
 
     def count(self, content: Content, options: ReaderOptions) -> int:  # noqa: ARG002 - no option changes it
-        """Without making rows; decoded all the same, since only that shows which parts are damaged."""
+        """Count without making rows. Columns are still decoded, since only that shows which parts are damaged."""
         try:
             batches = self._opened(content).batches
         except BrokenStream as broken:
@@ -64,7 +64,7 @@ class _Columnar:
         return sum(1 if isinstance(found, Unread) else found[1].num_rows for found in batches)
 
     def types(self, file: str, path: Path) -> Mapping[str, Any]:
-        """pyarrow's types of a file's columns by name; none of a file that is packed.
+        """pyarrow's types of a file's columns by name; none for a compressed file.
 
         Raises:
             UsageError: it cannot be read.
@@ -132,7 +132,7 @@ def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread
     first = 1
     try:
         for batch in batches:
-            batch.validate(full=True)  # offsets that lead out of the data would end the process
+            batch.validate(full=True)  # offsets outside the data would crash the process
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 part = batch.slice(start, _BATCH_ROWS)
                 yield first, part
@@ -163,14 +163,14 @@ def _records(
         first, batch = found
         try:
             rows = list(_rows(batch, columns))
-        except (ValueError, OverflowError):  # of one row, maybe: the others are read
+        except (ValueError, OverflowError):  # it may concern a single row: the others are read
             for at in range(batch.num_rows):
                 yield _one_row(first + at, batch.slice(at, 1), columns, options)
             continue
         for number, fields in enumerate(rows, first):
             yield typed_record(number, fields, options)
     for _ in content.chunks:
-        pass  # it was read elsewhere, in another order: by these bytes a change of it is known
+        pass  # the file was read in another order; reading the bytes in order detects changes
 
 
 def _one_row(number: int, batch: Any, columns: Mapping[int, str], options: ReaderOptions) -> Parsed | Unread:

@@ -1,4 +1,4 @@
-"""A file that is one document: text and Markdown as they stand, HTML as the text that people see of it."""
+"""A file that is one document: text and Markdown unchanged, HTML as its visible text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class _Document:
     is_typed = True
 
     def read(self, content: Content, options: ReaderOptions) -> Records:
-        """The document, whose text is refused where it looks like a table and its format was not given."""
+        """The document. If its format was not set and it looks like a table, it is refused."""
         document, finding = self._document(content, options)
         items = iter(() if document is None else (document,))
         return Records(items, names=DOCUMENT_FIELDS, findings=(*content.findings, finding))
@@ -37,7 +37,7 @@ class _Document:
         return 1
 
     def _document(self, content: Content, options: ReaderOptions) -> tuple[Parsed | Unread | None, str]:
-        """The document, and what is said of it."""
+        """The document, and remarks about it."""
         try:
             text = self.text_of(content, _whole(content, options.max_row_bytes), options)
         except BrokenStream as broken:
@@ -54,7 +54,7 @@ def _refuse_table(file: str, text: str) -> None:
     """Refuse a text file that looks like a table, since it would be labelled as one document.
 
     Raises:
-        UsageError: it does.
+        UsageError: it looks like one.
     """
     lines = [line for line in text[: text.rfind("\n") + 1].splitlines() if line]
     found = next((name for mark, name in _DELIMITERS.items() if _is_between_cells(mark, lines)), None)
@@ -79,7 +79,7 @@ def _finding(text: str) -> str:
 
 
 def _whole(content: Content, limit: int) -> bytes:
-    """All its bytes. It is read to its end even where it is too long, so that a change of it is known."""
+    """All its bytes. It is read to its end even if it is too long, so that a change is detected."""
     parts: list[bytes] = []
     size = 0
     for chunk in content.chunks:
@@ -97,7 +97,7 @@ def _plain(_: Content, raw: bytes, __: ReaderOptions) -> str:
 
 
 def _shown(content: Content, raw: bytes, options: ReaderOptions) -> str:
-    """UTF-8 goes first and is taken strictly, as everywhere; then what the page says of itself."""
+    """The visible text. Strict UTF-8 is tried first, as everywhere, then the encoding that the page declares."""
     if options.encoding in (None, AUTO) and not _is_utf8(raw) and (declared := declared_encoding(raw)) is not None:
         options = replace(options, encoding=declared)
     text = utf8_text(content.file, raw, iter((raw,)), options, may_be_refused=False)
@@ -105,7 +105,7 @@ def _shown(content: Content, raw: bytes, options: ReaderOptions) -> str:
 
 
 def _is_utf8(raw: bytes) -> bool:
-    """Whether it is, and not one of the encodings of mail that are ASCII with escapes (ISO 2022)."""
+    """Whether it is UTF-8, and not one of the mail encodings that are ASCII with escapes (ISO 2022)."""
     return b"\x1b" not in raw and _is_decodable(raw)
 
 

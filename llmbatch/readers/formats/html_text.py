@@ -1,7 +1,7 @@
-"""The text of an HTML page as a browser shows it: a line a block, whitespace collapsed, without scripts and navigation.
+"""The text of an HTML page as a browser shows it: one line per block, whitespace collapsed, no scripts or navigation.
 
-The page is parsed by the rules of the HTML standard (Lexbor), so that entities, unclosed tags and all else
-are as browsers take them.
+The page is parsed by the rules of the HTML standard (Lexbor), so that entities, unclosed tags and everything else are
+interpreted as in browsers.
 """
 
 import codecs
@@ -24,10 +24,10 @@ _LEFT_OUT = frozenset(_LEFT_OUT_TAGS.split())
 _VERBATIM = frozenset({"listing", "pre", "textarea", "xmp"})
 _CELLS = frozenset({"td", "th"})
 _WHITESPACE = re.compile(r"[ \t\n\f\r]+")
-"""ASCII's: a no-break space is text."""
+"""ASCII whitespace: a no-break space is text."""
 
 _LOOKED_AT = 4096
-"""Bytes; the standard asks for 1,024."""
+"""In bytes; the standard requires 1,024."""
 _DECLARED = re.compile(
     rb"<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE
 )
@@ -44,24 +44,25 @@ _MEANT = {
     "utf-16-be": "utf-8",
     "utf-32": "utf-8",
 }
-"""What pages mean that declare these (WHATWG Encoding Standard, 4.2): one that can be read in ASCII is no UTF-16."""
+"""The actual encodings of pages that declare these (WHATWG Encoding Standard, 4.2): if the declaration can be read as
+ASCII, the page is not UTF-16."""
 
 
 def declared_encoding(head: bytes) -> str | None:
-    """The encoding that a page declares itself, by Python's name; None where it declares none that is known."""
+    """The encoding that a page declares, by Python's name; None if it declares none that is known."""
     found = _DECLARED.search(head[:_LOOKED_AT])
     if found is None:
         return None
     try:
         name = codecs.lookup(found[1].decode()).name
         "a".encode(name)
-    except (LookupError, TypeError, ValueError):  # unknown, or not of text
+    except (LookupError, TypeError, ValueError):  # unknown, or not a text encoding
         return None
     return _MEANT.get(name, name)
 
 
 def html_text(page: str, *, file: str) -> str:
-    """The text of a page, its title in front where it does not show it.
+    """The text of a page, preceded by its title if the page does not show it.
 
     Raises:
         UsageError: the parser is not installed.
@@ -77,7 +78,7 @@ def html_text(page: str, *, file: str) -> str:
 
 
 class _Lines:
-    """Text as it is laid out: whitespace that a browser does not show is left out."""
+    """Text as it is laid out, without whitespace that a browser does not show."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -101,7 +102,7 @@ class _Lines:
         self._is_at_start, self._owes_space = text.endswith("\n"), False
 
     def end_line(self) -> None:
-        """Begin another line, where something stands on this one."""
+        """Begin another line, unless this one is empty."""
         if self._parts and self._parts[-1] == "\t":
             self._parts.pop()
         if not self._is_at_start:
@@ -109,7 +110,7 @@ class _Lines:
         self._is_at_start, self._owes_space = True, False
 
     def end_cell(self) -> None:
-        """Part what follows on the line."""
+        """Separate the following text on the line."""
         if not self._is_at_start:
             self._parts.append("\t")
         self._owes_space = False
@@ -120,7 +121,7 @@ class _Lines:
 
 
 def _shown(body: Any) -> str:
-    """The text below a node. It is walked without recursion: pages may be nested as deep as they like."""
+    """The text below a node. The tree is walked without recursion, since pages may be nested to any depth."""
     lines, root, node, verbatim = _Lines(), body.mem_id, body, 0
     while True:
         tag = node.tag

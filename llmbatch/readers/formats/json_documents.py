@@ -1,7 +1,8 @@
-"""JSON values that are not one a line: arrays, objects over many lines, one behind the other, RFC 7464's sequences.
+"""JSON values that are not one per line: arrays, objects over several lines, in succession, RFC 7464's sequences.
 
-The elements of an array count as the values of a stream do, so pages of arrays, one behind the other, are one input.
-Damage costs the value that it is in where values begin on lines of their own; else reading ends there, and says so.
+The elements of an array count like the values of a stream, so several arrays in succession, such as pages, are one
+input. If values begin on lines of their own, damage costs only the value that contains it; otherwise reading ends
+there, which is reported.
 """
 
 import re
@@ -19,18 +20,18 @@ Value = tuple[int, bytes]
 
 _SCALAR = re.compile(rb'"(?:[^"\\\n]++|\\[^\n])*+"|[^\s,\[\]{}\x1e"]++')
 _LONGEST_SCALAR = 1024 * 1024
-"""Bytes: a string that is a value of its own is no row anyway."""
+"""In bytes: a string on its own is not a row anyway."""
 _SPACE_BEFORE_VALUE = 64
-"""Bytes between a newline and a value that are looked through, the indentation aside."""
+"""How many bytes between a newline and a value are examined, in addition to the indentation."""
 
 
 def json_values(chunks: Iterator[bytes], limit: int, path: Sequence[str] = ()) -> Iterator[Value | Unread]:
-    """The values of a stream, each as it is, whether it can be parsed or not.
+    """The values of a stream, unchanged, whether they can be parsed or not.
 
     Args:
         chunks: the stream's bytes, cut anywhere.
-        limit: bytes; of a longer value only its beginning is kept.
-        path: the names of the objects that the array of values is in, from the outermost; none for what stands alone.
+        limit: in bytes; of a longer value, only the beginning is kept.
+        path: the names of the objects that contain the array of values, from the outermost; empty without such objects.
     """
     stream = JsonStream(chunks)
     line, raw, message = 0, b"", ""
@@ -62,7 +63,7 @@ class _Values:
         self._is_after_damage = False
 
     def of(self, path: Sequence[str]) -> Iterator[Value | Unread]:
-        """All values, or the elements of one array; what is around that is passed over."""
+        """All values, or the elements of one array; what surrounds it is skipped."""
         for name in path:
             self._enter(name)
         if path and self._stream.next_byte() != b"[":
@@ -78,7 +79,7 @@ class _Values:
                 yield self._value() if byte == b"{" else self._scalar()
 
     def _elements(self) -> Iterator[Value | Unread]:
-        """What is in an array up to the bracket that closes it."""
+        """The elements of an array up to its closing bracket."""
         stream, is_first, comma_at, has_reported_comma = self._stream, True, 0, False
         while (byte := stream.next_byte()) != b"]":
             if not byte:
@@ -99,7 +100,7 @@ class _Values:
         stream.skip()
 
     def _value(self) -> Value | Unread:
-        """The object or array that begins at the present place."""
+        """The object or array that begins at the current position."""
         stream, line, extent = self._stream, self._stream.line, Extent()
         kept, passed, length = bytearray(), 0, 0
         while True:
@@ -124,23 +125,23 @@ class _Values:
                 raise _EndError(line, self._excerpt(kept), "the input ends inside this value")
 
     def _margin(self) -> int:
-        """How many bytes may stand between a line's end and the value that begins on the next line."""
+        """How many bytes may be between the end of a line and the value that begins on the next one."""
         return len(self._stream.indentation or b"") + _SPACE_BEFORE_VALUE
 
     def _excerpt(self, kept: bytearray) -> bytes:
-        """What is kept of a value that the input ends in."""
+        """The excerpt of a value in which the input ends."""
         self._stream.pass_to(len(self._stream.data), kept)
         return bytes(kept)
 
     def _damaged(self, line: int, kept: bytearray, message: str, length: int, *, is_long: bool) -> Unread:
-        """Give up the value at the present place, and go to the next one that begins on a line as this one does.
+        """Reject the value at the current position, and continue with the next one that begins on a line like this one.
 
         Args:
-            line: the value's first.
-            kept: its beginning, as far as it has been passed over.
+            line: the value's first line.
+            kept: its beginning, as far as it has been skipped.
             message: what is wrong with it.
-            length: bytes from the present place to the damage.
-            is_long: it is longer than a row may be, and so no value inside it is looked for.
+            length: bytes from the current position to the damage.
+            is_long: it exceeds the maximum length of a row, so no value inside it is searched for.
         """
         stream, indentation = self._stream, self._stream.indentation
         if indentation is None:
@@ -159,7 +160,7 @@ class _Values:
         return Unread(line, bytes(kept).rstrip(b" \t\r\n,"), "bad_json", message)
 
     def _damaged_among_others(self, line: int, kept: bytearray, message: str, *, is_long: bool) -> Unread:
-        """Where lines do not separate values, only a string with a line end in it can be skipped."""
+        """Reject a value if lines do not separate values: only a string that contains a line end can be skipped."""
         stream, extent, length, is_whole = self._stream, Extent(newlines_in_strings=True), 0, False
         raw = bytes(kept) or stream.excerpt()
         try:
@@ -179,7 +180,7 @@ class _Values:
         raise _EndError(line, raw, f"{message}: the rest cannot be separated into rows and is not read")
 
     def _scalar(self) -> Value | Unread:
-        """What begins at the present place and is neither an object nor an array."""
+        """The value at the current position that is neither an object nor an array."""
         stream, line = self._stream, self._stream.line
         raw = self._taken_scalar()
         try:
@@ -196,7 +197,7 @@ class _Values:
         return line, raw
 
     def _taken_scalar(self) -> bytes:
-        """The string, number or word at the present place; one byte where there is none."""
+        """The string, number or word at the current position; one byte if there is none."""
         stream = self._stream
         while True:
             end = end_of(_SCALAR, stream.data, stream.at)
@@ -212,7 +213,7 @@ class _Values:
         return raw
 
     def _enter(self, name: str) -> None:
-        """Go to the value of this name in the object that begins here."""
+        """Move to the value of this name in the object that begins here."""
         if self._stream.next_byte() != b"{":
             raise self._end(f"there is no object with {name!r} in it")
         self._stream.skip()
@@ -223,7 +224,7 @@ class _Values:
         raise self._end(f"there is no {name!r}")
 
     def _behind_list(self, depth: int) -> None:
-        """Go to the end of the objects around a list: nothing that could be read may follow."""
+        """Move to the end of the objects around a list: nothing that could be read may follow."""
         for _ in range(depth):
             while self._member() is not None:
                 self._pass_over()
@@ -234,7 +235,7 @@ class _Values:
             raise self._end("what follows the object with the list is not read")
 
     def _member(self) -> str | None:
-        """The name of the object's next member, behind whose colon reading continues; None where it has no more."""
+        """The name of the object's next member; reading continues after its colon. None if there are no more."""
         stream = self._stream
         if stream.next_byte() == b",":
             stream.skip()
@@ -250,7 +251,7 @@ class _Values:
         return name
 
     def _pass_over(self) -> None:
-        """Go behind the value that begins here, however long it is."""
+        """Move past the value that begins here, however long it is."""
         stream, extent, is_whole = self._stream, Extent(), False
         if stream.next_byte() not in {b"{", b"["}:
             self._taken_scalar()

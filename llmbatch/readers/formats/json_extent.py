@@ -1,7 +1,7 @@
-"""Where a JSON value ends: brackets and strings are followed, whatever else is between them.
+"""Finds where a JSON value ends, by following brackets and strings and ignoring everything else.
 
-A value is looked at byte by byte only once, also where it comes in many pieces, so a row of any length is found in
-linear time; whether it is JSON in all its details shows when it is parsed.
+Each byte of a value is examined only once, even if the value arrives in many pieces, so a row of any length is found in
+linear time. Whether it is valid JSON shows when it is parsed.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from llmbatch.readers.faults import BadRow
 
 _PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\\n]++|\\[^\n])*+")*+')
-"""What is between two brackets; it stops also at a string that does not end in these bytes or on its line."""
+"""The bytes between two brackets; it also stops at a string that does not end within these bytes or on its line."""
 _IN_STRING = re.compile(rb'(?:[^"\\\n]++|\\[^\n])*+')
 _QUOTE, _BACKSLASH, _NEWLINE = b'"\\\n'
 _CLOSED_BY = {ord("{"): ord("}"), ord("["): ord("]")}
@@ -20,24 +20,24 @@ class Extent:
     """Follows one object or array from its first bracket to its last."""
 
     def __init__(self, *, newlines_in_strings: bool = False) -> None:
-        """Nothing is seen yet.
+        """Start at the first bracket.
 
         Args:
-            newlines_in_strings: whether a string may go over lines, which is no JSON but is found all the same.
+            newlines_in_strings: whether a string may span lines, which is not JSON but occurs.
         """
         self._takes_newlines = newlines_in_strings
         self._closers = bytearray()
         self._in_string = False
         self._before = 0
-        """The byte before the present place, white space aside: what may follow it is known."""
+        """The last byte before the current position that is not white space: it determines what may follow."""
         self.bad_at = 0
-        """Where the data stopped being a value, once `follow` has raised."""
+        """Position where the data stopped being a value, after `follow` has raised."""
 
     def follow(self, data: bytes | bytearray, at: int) -> tuple[int, bool]:
-        """Go on at a place in `data`, the first time at the first bracket.
+        """Continue at a position in `data`; the first time, at the first bracket.
 
         Returns:
-            The place behind the last bracket and True, or how far `data` was followed and False.
+            The position after the last bracket and True, or how far `data` was followed and False.
 
         Raises:
             BadRow: no value can look like this.
@@ -81,7 +81,7 @@ class Extent:
         return BadRow("bad_json", message)
 
     def _bracket(self, bracket: int, at: int) -> bool:
-        """Take in the bracket at this place; whether it is the last one."""
+        """Process the bracket at this position; returns whether it is the last one."""
         closer = _CLOSED_BY.get(bracket)
         if closer is None:
             if self._closers.pop() != bracket:

@@ -1,4 +1,4 @@
-"""JSON: one object a line, an array of objects, or objects one behind the other, whatever the file is called."""
+"""JSON: one object per line, an array of objects, or objects in succession, whatever the file is called."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ class _Json:
         return Records(values, findings=_findings(shape))
 
     def count(self, content: Content, options: ReaderOptions) -> int:
-        """Without parsing them."""
+        """Count rows without parsing them."""
         shape, chunks = detected_shape(content.file, content.chunks, options.text_fields)
         if shape.has_lines:
             return sum(1 for block in line_blocks(chunks, options.max_row_bytes) for line in block if _is_row(line))
@@ -37,11 +37,11 @@ class _Json:
 
 
 class _QueryRows:
-    """The copy of a query's rows: an object a line, whatever lists are in it."""
+    """The copy of a query's rows: one object per line, even if the objects contain lists."""
 
     name = "query"
     suffixes = ()
-    is_text = False  # as far as others look into it: it is UTF-8, but for the rows that are not
+    is_text = False  # others must not convert it: it is UTF-8, except rows that are not
     is_typed = True
 
     def read(self, content: Content, options: ReaderOptions) -> Records:
@@ -60,7 +60,7 @@ def _findings(shape: Shape) -> tuple[str, ...]:
 
 
 def _objects(chunks: Iterator[bytes], options: ReaderOptions) -> Iterator[Parsed | Unread]:
-    """Of lines, each of which is an object."""
+    """The objects of lines, one per line."""
     number = 0
     for block in line_blocks(chunks, options.max_row_bytes):
         for line in block:
@@ -76,7 +76,7 @@ def _objects(chunks: Iterator[bytes], options: ReaderOptions) -> Iterator[Parsed
             except orjson.JSONDecodeError:
                 value = None
             if isinstance(value, dict) and is_exact(raw, value):
-                yield number, raw, value, ()  # as most rows are: a million may have to be passed over
+                yield number, raw, value, ()  # the usual case, kept fast: a million rows may have to be skipped
                 continue
             yield _parsed((number, raw))
 

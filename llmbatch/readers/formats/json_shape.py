@@ -1,4 +1,4 @@
-"""How the values of a JSON input stand: one a line, or in any other way. Told by its first value."""
+"""How the values of a JSON input are arranged: one per line, or in another way. The first value shows it."""
 
 import re
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from llmbatch.readers.fields import listed
 from llmbatch.readers.formats.json_extent import Extent
 
 _MOST_LOOKED_AT = 1024 * 1024
-"""Bytes that are held back at most until the first value has ended."""
+"""The most bytes that are held back until the first value has ended."""
 _SPACE = b" \t\r\n"
 _EMPTY_OBJECTS = re.compile(rb"\A(?:\s*+\{\s*+\}[ \t\r]*+\n)++")
-"""They have one line however the other values are written."""
+"""Values that are on one line however the others are written."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]:]')
 _DEEPEST_LIST = 3
 _DOCUMENT_NAMES = frozenset({"text", "content", "body", "document", "message", "comment", "review", "full_text"})
@@ -26,7 +26,7 @@ _DOCUMENT_NAMES = frozenset({"text", "content", "body", "document", "message", "
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`has_lines` where a line is a value; else `path` leads to the array of values, if they are inside of objects."""
+    """`has_lines` if each line is a value; otherwise `path` leads to the array of values if objects contain it."""
 
     has_lines: bool
     path: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ LINES, VALUES = Shape(has_lines=True), Shape(has_lines=False)
 
 
 def detected_shape(file: str, chunks: Iterator[bytes], texts: tuple[str, ...]) -> tuple[Shape, Iterator[bytes]]:
-    """The shape of a stream, and the whole stream again. No more is taken of it than it needs.
+    """The shape of a stream, and the whole stream again. No more of it is read than necessary.
 
     Args:
         file: the input's name.
@@ -64,7 +64,7 @@ def _broken_after(taken: list[bytes], broken: BrokenStream) -> Iterator[bytes]:
 
 
 class _Look:
-    """Looks at a stream's beginning until it knows."""
+    """Examines a stream's beginning until the shape is known."""
 
     def __init__(self, file: str, texts: tuple[str, ...]) -> None:
         self._file = file
@@ -75,10 +75,10 @@ class _Look:
         self._start = -1
         self._followed = 0
         self._end = 0
-        """Behind the first value that has members, 0 while that is not known."""
+        """Position after the first value that has members; 0 while that is not known."""
 
     def at(self, chunk: bytes) -> Shape | None:
-        """Look at the next bytes too; None where more are needed."""
+        """Examine the next bytes too; returns None if more are needed."""
         head = self._head
         head += chunk
         if self._start < 0:
@@ -101,7 +101,7 @@ class _Look:
         return self._behind_value()
 
     def at_end(self) -> Shape:
-        """What it is where no more comes."""
+        """The shape at the end of the stream."""
         if self._start < 0:
             return LINES
         path = self._list_inside() if self._end else None
@@ -113,7 +113,7 @@ class _Look:
         return bytes(self._head[self._start : self._end])
 
     def _behind_value(self) -> Shape | None:
-        """By what follows the first value."""
+        """The shape by what follows the first value."""
         rest = bytes(self._head[self._end :])
         is_long = b"\n" in self._value()
         line, newline, _ = rest.partition(b"\n")
@@ -126,13 +126,13 @@ class _Look:
         return VALUES if is_long else LINES
 
     def _long(self) -> Shape:
-        """By the beginning of a first value that continues."""
+        """The shape by the beginning of a first value that has not ended."""
         names, path = _open_list(bytes(self._head[self._start :]))
         is_inside = path and not self._is_document(dict.fromkeys(names, ""))
         return Shape(has_lines=False, path=path) if is_inside else VALUES
 
     def _list_inside(self) -> tuple[str, ...] | None:
-        """Where the only value has its list of objects.
+        """The path to the list of objects in the only value.
 
         Raises:
             UsageError: it has several.
@@ -159,7 +159,7 @@ class _Look:
 
 
 def _lists(value: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The ways to lists of objects."""
+    """The paths to lists of objects."""
     for name, inner in value.items():
         if isinstance(inner, list) and inner and all(isinstance(one, dict) for one in inner):
             yield (*path, name)
@@ -168,7 +168,7 @@ def _lists(value: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, 
 
 
 def _open_list(head: bytes) -> tuple[list[str], tuple[str, ...]]:
-    """Of an object that is cut off: its own names so far, and the way to the list that is open at the cut."""
+    """For an object that is cut off: its own names so far, and the path to the list that is open at the cut."""
     opened: list[tuple[bytes, str]] = []
     names: list[str] = []
     word = name = ""

@@ -1,4 +1,4 @@
-"""The bytes of a JSON stream from a place on, with that place's line."""
+"""The bytes of a JSON stream from a position on, with that position's line."""
 
 import re
 from collections.abc import Iterator
@@ -6,27 +6,27 @@ from collections.abc import Iterator
 from llmbatch.readers.faults import RAW_EXCERPT_BYTES, BrokenStream
 
 _SPACE = re.compile(rb"[ \t\r\n\x1e]*+")
-"""Separators of RFC 7464 count as space: they stand where values begin."""
+"""Separators of RFC 7464 count as space: they precede values."""
 
 
 class JsonStream:
-    """Bytes from the present place on, as many as are needed at a time."""
+    """Bytes from the current position on, read as they are needed."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        """Nothing is taken yet from these chunks, which are cut anywhere."""
+        """`chunks` may be cut anywhere."""
         self._chunks = chunks
         self.data = bytearray()
         self.at = 0
-        """The present place in `data`."""
+        """The current position in `data`."""
         self.line = 1
-        """Of the present place, from 1."""
+        """The line of the current position, from 1."""
         self.indentation: bytes | None = b""
-        """What stands before the present place on its line, a comma aside; None where that is a value."""
+        """What precedes the current position on its line, apart from a comma; None if that is a value."""
         self.broken: BrokenStream | None = None
-        """Set where no more bytes come since they cannot be read."""
+        """Set if no more bytes can be read."""
 
     def more(self) -> bool:
-        """Take the next bytes in; those before the present place go."""
+        """Add the next bytes; those before the current position are dropped."""
         try:
             chunk = next(self._chunks, None)
         except BrokenStream as broken:
@@ -40,7 +40,7 @@ class JsonStream:
         return True
 
     def next_byte(self) -> bytes:
-        """Pass over space; the byte at the present place then, none at the end."""
+        """Skip space; returns the byte at the new position, or nothing at the end."""
         while True:
             start, end = self.at, end_of(_SPACE, self.data, self.at) or self.at
             if (newline := self.data.rfind(b"\n", start, end)) >= 0:
@@ -54,21 +54,21 @@ class JsonStream:
                 return b""
 
     def skip(self) -> None:
-        """Pass over one byte: a comma, or the bracket of a list."""
+        """Skip one byte: a comma, or the bracket of a list."""
         self._go_to(self.at + 1)
 
     def end_value(self, at: int) -> None:
-        """Go on behind a value that ends there."""
+        """Continue after a value that ends there."""
         self._go_to(at)
         self.indentation = None
 
     def pass_to(self, at: int, kept: bytearray) -> None:
-        """Go on there inside a value of which no more than an excerpt is kept."""
+        """Continue there, inside a value of which only an excerpt is kept."""
         kept += self.data[self.at : min(at, self.at + RAW_EXCERPT_BYTES - len(kept))]
         self._go_to(at)
 
     def excerpt(self) -> bytes:
-        """The next bytes, as an error keeps them."""
+        """The next bytes, for an error."""
         return bytes(self.data[self.at : self.at + RAW_EXCERPT_BYTES])
 
     def _go_to(self, at: int) -> None:
@@ -77,6 +77,6 @@ class JsonStream:
 
 
 def end_of(pattern: re.Pattern[bytes], data: bytearray, at: int) -> int | None:
-    """Where a match at this place ends; the match itself would keep `data` from growing."""
+    """The end of a match at this position; keeping the match object would prevent `data` from growing."""
     found = pattern.match(data, at)
     return None if found is None else found.end()

@@ -1,4 +1,4 @@
-"""One JSON text as RFC 8259 has it, read strictly and exactly."""
+"""Reads one JSON text by RFC 8259, strictly and exactly."""
 
 import json
 import re
@@ -11,23 +11,23 @@ from llmbatch.core.exact_numbers import has_exact_literals, integer, number
 from llmbatch.readers.faults import BadRow
 
 SURROGATES_REPLACED = "surrogates_replaced"
-"""Flag of a row with halves of characters in it, which no UTF-8 can carry: each has become U+FFFD."""
+"""Flag of a row with halves of characters, which UTF-8 cannot represent: each was replaced by U+FFFD."""
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-"""With a group where it is half of a character."""
+"""Has a group if it is half of a character."""
 _PLAIN = frozenset((str, int, bool, type(None)))
 _MINUS_ZERO = re.compile(rb"-0(?=[\s,\]}]|\Z)")
 
 
 def parse_json(raw: bytes) -> Any:
-    """One JSON text as RFC 8259 has it: UTF-8, no NaN, no lone surrogates; numbers stay exact (see `Number`).
+    """One JSON text by RFC 8259: UTF-8, no NaN, no lone surrogates; numbers stay exact (see `Number`).
 
     Numbers beyond what a float can hold (integers of more than 308 digits among them) are refused.
 
     Raises:
-        BadRow: it is none (a ValueError; its message does not echo the content).
+        BadRow: it is not one (a ValueError; its message does not echo the content).
     """
     try:
         value = orjson.loads(raw)
@@ -37,8 +37,8 @@ def parse_json(raw: bytes) -> Any:
 
 
 def is_exact(raw: bytes, value: Any) -> bool:
-    """Whether all numbers of a text will be written as they stand there; `value` is what orjson made of it."""
-    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):  # as most rows are
+    """Whether all numbers of a text will be written exactly as they are in it; `value` is orjson's result."""
+    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):  # the usual case
         return 0 not in value.values() or not _has_minus_zero(raw) or has_exact_literals(raw)
     try:
         is_plain = _is_plain((value,))
@@ -48,7 +48,7 @@ def is_exact(raw: bytes, value: Any) -> bool:
 
 
 def _is_plain(values: Collection[Any]) -> bool:
-    """Whether there is no float in them: orjson makes one also of an integer beyond 64 bits."""
+    """Whether there is no float in them: orjson also turns an integer beyond 64 bits into a float."""
     if _PLAIN.issuperset(map(type, values)):
         return True
     for value in values:
@@ -61,10 +61,10 @@ def _is_plain(values: Collection[Any]) -> bool:
 
 
 def parse_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields, and the flags of what was done to them.
+    """The fields, and the flags for what was done to them.
 
     Raises:
-        BadRow: it is no JSON, or no object.
+        BadRow: it is not JSON, or not an object.
     """
     flags: tuple[str, ...] = ()
     try:
@@ -100,9 +100,9 @@ def _complaint(raw: bytes, error: orjson.JSONDecodeError) -> BadRow:
 
 
 def _without_surrogates(raw: bytes) -> Any:
-    """What `raw` holds with its lone surrogates replaced, where they are all that is wrong with it; else None.
+    """The value of `raw` with its lone surrogates replaced; None if something else is wrong with it.
 
-    Whoever cuts a text by UTF-16 units writes them: half an emoji at the end of a preview.
+    Programs that cut text by UTF-16 units write them: half an emoji at the end of a preview.
     """
     whole = _ESCAPE.sub(lambda escape: escape[0] if escape[1] is None else rb"\ufffd", raw)
     try:

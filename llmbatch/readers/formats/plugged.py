@@ -1,4 +1,4 @@
-"""Formats that other packages bring, by an entry point `llmbatch.formats`: its name is the format's, and its suffix."""
+"""Formats of other packages, by an entry point `llmbatch.formats`, whose name is the format's name and suffix."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ _PARTS: Mapping[str, type | None] = {"is_text": bool, "is_typed": bool, "read": 
 
 
 def plugged_format(name: str) -> Format | None:
-    """The format of this name, or of files with this suffix; None where no package brings one.
+    """The format of this name, or of files with this suffix; None if no package provides one.
 
     Raises:
         UsageError: it cannot be used.
@@ -27,7 +27,7 @@ def plugged_format(name: str) -> Format | None:
 
 
 class _PluggedFormat:
-    """Passes on what a plug-in reads, and blames it for what goes wrong."""
+    """Passes on what a plug-in reads, and names it in errors."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
@@ -47,7 +47,7 @@ class _PluggedFormat:
         return sum(1 for _ in self.read(content, options).items)
 
     def _checked(self, items: Iterator[Parsed | Unread]) -> Iterator[Parsed | Unread]:
-        """Each record; where the stream breaks, that stands in for the rest."""
+        """Each record; if the stream breaks, an `Unread` takes the place of the rest."""
         line = 0
         try:
             with self._plugin.blamed(BrokenStream):
@@ -75,7 +75,7 @@ class _PluggedFormat:
 
 
 def _is_json(value: object) -> bool:
-    """Whether a value is one of JSON's, and not of a type derived from one, which no file can hold as it is."""
+    """Whether a value is a JSON value, and not of a derived type, which a file cannot represent."""
     if type(value) is float:
         return isfinite(value)
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""Tables of text: CSV, TSV and the like. A header, then one record a row."""
+"""Text tables: CSV, TSV and the like. A header, then one record per row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ PSV = _Separated("psv", (".psv",))
 
 
 class _Table:
-    """A table whose dialect and header are known, and whose records are still to be read."""
+    """A table whose dialect and header are known, and whose records have not been read yet."""
 
     def __init__(self, content: Content, lines: Lines, file_format: str, options: ReaderOptions) -> None:
         """Read up to the first record.
@@ -70,7 +70,7 @@ class _Table:
 
     @property
     def written(self) -> dict[str, str | int | bool]:
-        """The dialect, by the names of the options that say it."""
+        """The dialect, by the names of the options that set it."""
         dialect, quoting = self._dialect, self._dialect.quoting
         return {
             "delimiter": quoting.delimiter.decode(),
@@ -81,16 +81,16 @@ class _Table:
         }
 
     def put_right(self) -> tuple[str, ...]:
-        """What was passed over and filled in so far."""
+        """What has been skipped and filled in so far."""
         empty = f"{counted(self._empty, 'empty row')} skipped"
         short = f"{counted(self._short, 'row')} with fewer cells than the header, padded with empty cells"
         return tuple(words for words, count in ((empty, self._empty), (short, self._short)) if count)
 
     def records(self) -> Iterator[Parsed | Unread]:
-        """What stands below the header."""
+        """The records below the header."""
         lines, names, quoting = self._lines, self.names, self._dialect.quoting
         width, delimiter = len(names), quoting.delimiter.decode()
-        quote, escape = quoting.quote or b"\n", quoting.escape or b"\n"  # which no line has
+        quote, escape = quoting.quote or b"\n", quoting.escape or b"\n"  # no line contains it
         while names and (line := lines.take()) is not None:
             number = lines.number
             if isinstance(line, bytes) and quote not in line and escape not in line:
@@ -115,7 +115,7 @@ class _Table:
             self._lines.take()
 
     def _header(self, file: str) -> list[str] | None:
-        """The cells of the first record, which stays to be read where it is no header; None where there is none."""
+        """The cells of the first record, which is not consumed if it is not a header; None if there is none."""
         first = self._first_line(file)
         if first is None:
             return None
@@ -135,7 +135,7 @@ class _Table:
         return cells
 
     def _first_line(self, file: str) -> bytes | None:
-        """The first line with something in it."""
+        """The first line that is not empty."""
         line: Line | None
         while (line := self._lines.take()) is not None:
             if isinstance(line, bytes):
@@ -155,7 +155,7 @@ class _Table:
         return raw.rstrip(b"\r"), _each_decoded(outcome) if isinstance(outcome, list) else outcome
 
     def _fitted(self, cells: list[str], width: int) -> list[str] | BadRow:
-        """A row's cells, as many as there are columns: none where all are empty, as spreadsheets leave them."""
+        """A row's cells, one per column; an empty list if all are empty, as spreadsheets write such rows."""
         if width > 1 and not any(map(str.strip, cells)):
             self._empty += 1
             return []

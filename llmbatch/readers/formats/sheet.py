@@ -1,4 +1,4 @@
-"""One sheet of a workbook, as what opens one gives it."""
+"""One sheet of a workbook, for all libraries that open one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from llmbatch.readers.formats.format import Unread
 
 
 class CellError:
-    """What stands in a cell whose formula has failed."""
+    """The value of a cell whose formula has failed."""
 
     def __str__(self) -> str:
         return "#N/A"
@@ -18,12 +18,12 @@ class CellError:
 CELL_ERROR = CellError()
 
 SheetRows = Iterator[tuple[int, list[Any]] | Unread]
-"""Each row with its number, its cells as JSON has them, without the empty ones at the end."""
+"""Each row with its number and its cells as JSON values, without empty ones at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The first sheet that is shown. `others` are the titles of those that are shown besides."""
+    """The first visible sheet. `others` are the titles of the other visible ones."""
 
     title: str
     others: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Plain text with a document a line. No file name says so: it is asked for."""
+"""Plain text with one document per line. No file name indicates it: the user must set it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Sheets of LibreOffice (`.ods`), of Excel before 2007 (`.xls`) and in its binary format (`.xlsb`), each held whole."""
+"""Sheets of LibreOffice (`.ods`), of Excel before 2007 (`.xls`) and in its binary format (`.xlsb`), held in memory."""
 
 from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
@@ -9,11 +9,11 @@ from llmbatch.readers.faults import first_line
 from llmbatch.readers.formats.sheet import Sheet, duration, trimmed
 
 _EXACT_DIGITS = 1e15
-"""Below it each whole number is a float, which all numbers of a spreadsheet are."""
+"""Floats are exact for whole numbers below it; all numbers of a spreadsheet are floats."""
 
 
 def open_whole_sheet(label: str, file: BinaryIO) -> Sheet:
-    """The first sheet that is shown of the workbook in a file.
+    """The first visible sheet of the workbook in a file.
 
     Raises:
         UsageError: it cannot be read.
@@ -46,7 +46,7 @@ def open_whole_sheet(label: str, file: BinaryIO) -> Sheet:
 
 
 def _value(cell: object) -> str | int | float | bool | None:
-    """A cell as JSON has it: whole numbers without a fraction, dates in ISO 8601, empty ones and errors as null."""
+    """A cell as a JSON value: whole numbers without a fraction, dates in ISO 8601, empty cells and errors as null."""
     match cell:
         case "" | None:
             return None

@@ -1,4 +1,4 @@
-"""Spreadsheets: the first sheet that is shown, row by row. The place of a row is its number in the sheet."""
+"""Spreadsheets: the first visible sheet, row by row. A row's position is its number in the sheet."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.seekable import seekable
 
 _LOOKED_AT = 50
-"""Rows that the columns are counted by: a merged header has one cell for several."""
+"""Rows that determine the number of columns: a merged header has one cell for several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ OTHER_WORKBOOK = _Workbook("ods", (".ods", ".xls", ".xlsb"), open_whole_sheet)
 
 @dataclass(slots=True)
 class _Table:
-    """A sheet whose header is known, and whose records are still to be read."""
+    """A sheet whose header is known, and whose records have not been read yet."""
 
     content: Content
     sheet: SheetRows = field(repr=False)
@@ -70,7 +70,7 @@ class _Table:
         """Read up to the first record.
 
         Raises:
-            UsageError: the first row is likely no header.
+            UsageError: the first row is likely not a header.
         """
         self._rows = self._not_empty()
         self._ahead = list(islice(self._rows, _LOOKED_AT))
@@ -91,7 +91,7 @@ class _Table:
         self.names, self.findings = distinct_names(_filled(header, width, ""))
 
     def records(self, file: BinaryIO) -> Iterator[Parsed | Unread]:
-        """What stands below the header. The file is closed at the end."""
+        """The records below the header. The file is closed at the end."""
         with file:
             for row in chain(self._ahead, self._rows):
                 if isinstance(row, Unread):
@@ -108,16 +108,16 @@ class _Table:
                         number, dict(zip(self.names, _filled(values, len(self.names), None), strict=True)), self.options
                     )
         for _ in self.content.chunks:
-            pass  # it was read elsewhere, in another order: by these bytes a change of it is known
+            pass  # the file was read in another order; reading the bytes in order detects changes
 
     def put_right(self) -> tuple[str, ...]:
-        """What was passed over and left out so far."""
+        """What has been skipped and left out so far."""
         empty = f"{counted(self._empty, 'empty row')} skipped"
         errors = f"{counted(self._errors, 'cell')} with an error like #N/A left empty"
         return tuple(words for words, count in ((empty, self._empty), (errors, self._errors)) if count)
 
     def _not_empty(self) -> SheetRows:
-        """Rows with something in them; empty ones below the first are counted."""
+        """Rows that are not empty; empty ones below the first are counted."""
         is_first = True
         for row in islice(self.sheet, self.options.skip_lines, None):
             if isinstance(row, Unread) or any(map(_shown, row[1])):

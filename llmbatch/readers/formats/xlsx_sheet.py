@@ -16,25 +16,25 @@ from llmbatch.readers.formats.format import Unread
 from llmbatch.readers.formats.sheet import CELL_ERROR, Sheet, SheetRows, duration, trimmed
 
 _DIGITS = 15
-"""Excel shows no more of a number."""
+"""Excel's precision in digits."""
 _PADDED = re.compile("0{2,}")
-"""The format of numbers with zeros before them, as postcodes have."""
+"""The format of numbers with leading zeros, such as postcodes."""
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-"""A character that XML cannot have (ECMA-376, 22.9.2.19)."""
+"""Escape of a character that is not allowed in XML (ECMA-376, 22.9.2.19)."""
 _OLD_MAGIC = b"\xd0\xcf\x11\xe0"
-"""Of what Excel 97 wrote, and of the envelope around an encrypted workbook."""
+"""First bytes of files of Excel 97, and of the container of an encrypted workbook."""
 _MOST_SHARED_BYTES = 256 * 1024 * 1024
-"""Of what is held whole while a sheet is read: the strings and formats that its cells share."""
+"""Limit of what is held in memory while a sheet is read: the strings and formats that its cells share."""
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, ParseError, OSError, EOFError, LookupError, ValueError, TypeError, AttributeError,
     NotImplementedError, OverflowError,
 )  # fmt: skip
-"""What openpyxl raises where bytes make no sense."""
+"""What openpyxl raises if bytes are invalid."""
 
 
 def open_xlsx(label: str, file: BinaryIO) -> Sheet:
-    """The first sheet that is shown of the workbook in a file.
+    """The first visible sheet of the workbook in a file.
 
     Raises:
         UsageError: it cannot be read.
@@ -74,7 +74,7 @@ def _refuse_bomb(label: str, file: BinaryIO) -> None:
 
 
 def _rows(sheet: Any) -> SheetRows:
-    sheet.reset_dimensions()  # which some programs write wrongly
+    sheet.reset_dimensions()  # some programs write them wrongly
     number = 0
     try:
         for number, row in enumerate(sheet.iter_rows(), 1):
@@ -84,7 +84,7 @@ def _rows(sheet: Any) -> SheetRows:
 
 
 def _value(cell: Any) -> Any:
-    """A cell's value as people see it, in JSON's types."""
+    """A cell's value as people see it, as a JSON value."""
     match cell.value:
         case str() as text:
             return CELL_ERROR if cell.data_type == "e" else _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)

@@ -1,6 +1,6 @@
-"""Places that inputs come from and that are no files: what they give is copied once, and the copy is read.
+"""Sources of inputs other than local files: their data is copied once, and the copy is read.
 
-A new kind of place is a `Source` here, with its names in `addresses.py`.
+A new kind of source is a `Source` here, with its names in `addresses.py`.
 """
 
 from llmbatch.readers.sources.addresses import (

@@ -1,4 +1,4 @@
-"""Inputs that are named by an address, `SCHEME://...`: which they are, and what is called after them."""
+"""Inputs that are named by an address, `SCHEME://...`, and the names derived from it."""
 
 import hashlib
 import re
@@ -10,20 +10,20 @@ from llmbatch.databases import is_database, parse_address
 from llmbatch.readers.sources.remote_address import is_remote, parse_remote
 
 DOWNLOAD_PARTS = "download-*.part"
-"""A pattern of the copies that are not whole yet, of files that are not on this machine."""
+"""A pattern for incomplete copies of remote files."""
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def is_address(name: str) -> bool:
-    """Whether a name is the address of a database or of a file that is not on this machine."""
+    """Whether a name is the address of a database or of a remote file."""
     return is_database(name) or is_remote(name)
 
 
 def check_scheme(name: str) -> None:
-    """Refuse what looks like an address and is none that can be read.
+    """Refuse a name that looks like an address but cannot be read.
 
     Raises:
-        UsageError: it does.
+        UsageError: it is such a name.
     """
     scheme = _ADDRESS.match(name)
     if scheme is not None and not is_address(name):
@@ -34,7 +34,7 @@ def check_scheme(name: str) -> None:
 
 
 def check_on_disk(folder: Path) -> None:
-    """Refuse an address as a run folder; as a path it has lost a slash.
+    """Refuse an address as a run folder; a path has lost one of its slashes.
 
     Raises:
         UsageError: it is one.
@@ -48,7 +48,7 @@ def check_on_disk(folder: Path) -> None:
 
 
 def public_name(name: str) -> str:
-    """An input's name as files and screens have it: an address without its secrets.
+    """An input's name for files and screens: an address without its secrets.
 
     Raises:
         UsageError: it is an address that cannot be used.
@@ -59,7 +59,7 @@ def public_name(name: str) -> str:
 
 
 def copy_name(name: str) -> str:
-    """What the copy of such an input is called.
+    """The name of the copy of such an input.
 
     Args:
         name: the input's, without secrets.
@@ -69,12 +69,12 @@ def copy_name(name: str) -> str:
 
 
 def file_part(address: str) -> str:
-    """What of an address may end in the suffix of a file: its path, without the parameters of a web address."""
+    """The part of an address that may end in a file's suffix: its path, without the parameters of a web address."""
     return urlsplit(address).path if address.lower().startswith(("https:", "http:")) else address
 
 
 def folder_stem(address: str) -> str:
-    """A path for what is made of an input: a database file's without its suffix, else a name in the current folder.
+    """A path for output of an input: a database file's without its suffix, otherwise a name in the current folder.
 
     Raises:
         UsageError: the address cannot be used.

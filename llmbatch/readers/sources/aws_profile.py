@@ -1,4 +1,4 @@
-"""Keys of a profile in the files that Amazon's tools share, which the object store's own client does not read.
+"""Keys of a profile in the files that Amazon's tools share, which the object store's client does not read.
 
 docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
@@ -17,7 +17,7 @@ _OTHER_WAYS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_SKIP_SIGNATURE",
 )
-"""Variables by which the client finds credentials; they come before a profile."""
+"""Variables in which the client finds credentials; they take precedence over a profile."""
 _CONFIG = {
     "aws_access_key_id": "access_key_id",
     "aws_secret_access_key": "secret_access_key",
@@ -25,20 +25,20 @@ _CONFIG = {
     "region": "region",
     "endpoint_url": "endpoint",
 }
-"""Of the client, by the files' names."""
+"""The client's names of settings, by those in the files."""
 _BEFORE_FILES = {
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
     "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
 }
-"""Variables that come before what the files say."""
+"""Variables that take precedence over the files."""
 _ELSEWHERE = ("sso_session", "sso_start_url", "credential_process", "role_arn", "login_session")
 
 
 def profile_config() -> Mapping[str, str]:
-    """The client's configuration by AWS_PROFILE, else by the profile `default`; empty where variables say it.
+    """The client's configuration from AWS_PROFILE, otherwise from the profile `default`; empty if variables set it.
 
     Raises:
-        UsageError: there is no such profile, or it takes its keys from somewhere else.
+        UsageError: there is no such profile, or its keys have another source.
     """
     named = os.environ.get("AWS_PROFILE")
     if any(os.environ.get(variable) for variable in _OTHER_WAYS):

@@ -1,6 +1,6 @@
-"""Downloads: a remote file is copied whole or not at all, its version is written beside it, and a part is resumed.
+"""Downloads: a remote file is copied completely or not at all, its version is recorded, and a part is resumed.
 
-Beside `FILE` are `FILE.json`, its version; and while it is being fetched `FILE.part` and `FILE.part.json`.
+`FILE.json` contains the version of `FILE`; while it is being fetched, there are `FILE.part` and `FILE.part.json`.
 """
 
 import gzip
@@ -22,24 +22,24 @@ from llmbatch.core.files import open_file, open_to_read, replacing, storing, syn
 from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, RemoteFile, Version
 
 _ATTEMPTS = 5
-"""In a row that bring nothing."""
+"""Attempts in a row that make no progress."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _GZIP = frozenset({"gzip", "x-gzip"})
 _AS_IT_IS = frozenset({"", "identity", "aws-chunked", "zstd"})
-"""`aws-chunked` is how it was once uploaded, and `zstd` is unpacked by the reader of the file."""
+"""`aws-chunked` is how it was uploaded, and `zstd` is decompressed by the reader of the file."""
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What is here now. `is_new` where it was fetched, and not here already; `size` is in bytes."""
+    """The local copy. `is_new` if it was fetched now; `size` is in bytes."""
 
     size: int
     is_new: bool
 
 
 OnLost = Callable[[str, float], None]
-"""Called with why nothing more came, and in how many seconds there is another attempt."""
+"""Called with why the download broke off, and the seconds until the next attempt."""
 
 
 def download(
@@ -49,17 +49,17 @@ def download(
     on_lost: OnLost = lambda _, __: None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Download:
-    """Bring a remote file here, unless the same version of it is here already.
+    """Download a remote file, unless there is a copy of the same version.
 
     Args:
         remote: the file.
-        file: where it goes, private to the user. It is replaced once the new one is whole.
+        file: the copy, private to the user. It is replaced once the new one is complete.
         on_lost: called before another attempt.
-        wait: waits so many seconds before another attempt.
+        wait: waits for the given seconds before another attempt.
 
     Raises:
-        UsageError: it is not there, may not be read, or the server does not get better.
-        StorageFailed: it cannot be written here.
+        UsageError: it does not exist, may not be read, or the server keeps failing.
+        StorageFailed: the copy cannot be written.
     """
     failed, had = 0, _begun(file)
     while True:
@@ -100,7 +100,7 @@ def _fetched(remote: RemoteFile, file: Path) -> Download:
 
 
 def _received(answer: Answer, file: Path, begun: Begun | None) -> int:
-    """Write what comes behind what is here of it, and give the size of both."""
+    """Append the received bytes to the part, and return the size of both."""
     resumes = begun is not None and begun.version.is_same(answer.version) and 0 < answer.start <= begun.size
     if answer.start and not resumes:
         raise LostError("the server sent a different part than requested", starts_over=True)
@@ -119,7 +119,7 @@ def _received(answer: Answer, file: Path, begun: Begun | None) -> int:
 
 
 def _opened_part(file: Path, start: int) -> BinaryIO:
-    """The part, cut behind its first `start` bytes. What comes is not held back, so that a kill loses none of it."""
+    """The part, cut after its first `start` bytes; unbuffered, so that a kill loses nothing."""
     part = os.fdopen(open_file(_part(file), os.O_WRONLY | os.O_CREAT), "wb", buffering=0)
     part.truncate(start)
     part.seek(start)
@@ -127,7 +127,7 @@ def _opened_part(file: Path, start: int) -> BinaryIO:
 
 
 def _put_in_place(remote: RemoteFile, file: Path, answer: Answer) -> None:
-    """The version comes last: without one, a file is fetched again."""
+    """Move the file into place, and its version last: without one, a file is fetched again."""
     part = _part(file)
     if answer.encoding in _GZIP:
         _unpack(remote, part)
@@ -138,7 +138,7 @@ def _put_in_place(remote: RemoteFile, file: Path, answer: Answer) -> None:
 
 
 def _unpack(remote: RemoteFile, part: Path) -> None:
-    """Undo the packing that is the server's, not the file's: a file that is packed itself is so still."""
+    """Undo the server's compression, but not the file's own."""
     try:
         with gzip.GzipFile(fileobj=open_to_read(part)) as packed, replacing(part) as unpacked:
             shutil.copyfileobj(packed, unpacked, 1024 * 1024)
@@ -148,14 +148,14 @@ def _unpack(remote: RemoteFile, part: Path) -> None:
 
 
 def _version_of(file: Path) -> Version | None:
-    """The version of the whole file here, None where there is none or it is not known."""
+    """The version of the complete local file, None if there is none or it is not known."""
     with suppress(FileNotFoundError), open_to_read(file):
         return _read_version(_version_file(file))
     return None
 
 
 def _begun(file: Path) -> Begun | None:
-    """What is here of a file that is being fetched, if it can be resumed."""
+    """The part of a file that is being fetched, if it can be resumed."""
     with suppress(FileNotFoundError), open_to_read(_part(file)) as part:
         size = os.fstat(part.fileno()).st_size
         version = _read_version(_version_file(_part(file)))

@@ -1,7 +1,7 @@
-"""Files of Hugging Face's hub: they are fetched by https, and listed by its API.
+"""Files of the Hugging Face Hub: fetched by https, and listed by its API.
 
-An address is `hf://datasets/USER/NAME@REVISION/FILE`, or with `spaces/`, or `hf://USER/NAME/FILE` for a model, as
-huggingface_hub has it. HF_TOKEN shows who asks, or the file that `hf auth login` wrote; HF_ENDPOINT is another hub.
+An address is `hf://datasets/USER/NAME@REVISION/FILE`, or with `spaces/`, or `hf://USER/NAME/FILE` for a model, as in
+huggingface_hub. The token is HF_TOKEN, or in the file that `hf auth login` wrote; HF_ENDPOINT names another hub.
 """
 
 import os
@@ -27,7 +27,7 @@ _PATH = re.compile(
     re.DOTALL,
 )
 _MOST_BYTES = 64 * 1024 * 1024
-"""Of one page of a list."""
+"""Limit of one page of a list."""
 _LOGIN = "set HF_TOKEN; for a gated data set, request access from its owner first"
 
 
@@ -42,18 +42,18 @@ class Repository:
     token: str | None = field(default=None, repr=False)
 
     def has(self, key: str) -> bool:
-        """As `RemotePlace` has it. What looks like a file is taken for one, which saves a question to the hub."""
+        """See `RemotePlace`. What looks like a file is assumed to be one, which saves a request to the hub."""
         return PurePosixPath(key).suffix != "" and not is_pattern(key)
 
     def keys(self, folder: str) -> Iterable[str]:
-        """As `RemotePlace` has it."""
+        """See `RemotePlace`."""
         path = self.path if self.path.startswith(_KINDS) else f"models/{self.path}"
         below = f"/{quote(folder.strip('/'))}" if folder else ""
         first = f"{_endpoint()}/api/{quote(path)}/tree/{quote(self.revision, safe='')}{below}?recursive=true"
         return list(self._listed(f"{self.name}{folder}", first))
 
     def file(self, key: str) -> WebFile:
-        """As `RemotePlace` has it."""
+        """See `RemotePlace`."""
         url = f"{_endpoint()}/{quote(self.path)}/resolve/{quote(self.revision, safe='')}/{quote(key)}"
         return WebFile(f"{self.name}{key}", url, self.token, _LOGIN)
 
@@ -76,7 +76,7 @@ def repository(address: RemoteAddress) -> tuple[Repository, str]:
     """The repository of an address, and the path in it.
 
     Raises:
-        UsageError: it names none.
+        UsageError: the address does not name one.
     """
     found = _PATH.fullmatch(f"{address.host}/{address.path}")
     if found is None:
@@ -100,7 +100,7 @@ def _token() -> str | None:
 
 
 def _next_page(link: str, url: str) -> str | None:
-    """The next page of a list (RFC 8288), of the same hub."""
+    """The next page of a list (RFC 8288), if it is on the same hub."""
     found = re.search(r'<([^>]+)>\s*;[^,]*\brel="?next"?', link)
     following = None if found is None else urljoin(url, found[1])
     return following if following is not None and following.startswith(f"{_endpoint()}/") else None

@@ -1,4 +1,4 @@
-"""Files of a place by their keys, as `folder/file.csv`: one, all below a folder, or those that match a pattern."""
+"""Files of a place by their keys, such as `folder/file.csv`: one, all below a folder, or those that match a pattern."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 class RemotePlace(Protocol):
-    """A place that has files by their keys: a bucket, a repository."""
+    """A place with files that have keys: a bucket, a repository."""
 
     @property
     def name(self) -> str:
@@ -21,11 +21,11 @@ class RemotePlace(Protocol):
         """Whether there is such a file.
 
         Raises:
-            UsageError: the place does not say.
+            UsageError: the place does not answer.
         """
 
     def keys(self, folder: str) -> Iterable[str]:
-        """The keys of all files below a folder, which ends in `/`; below the place itself where it is empty.
+        """The keys of all files below a folder, which ends in `/`; of all files in the place if it is empty.
 
         Raises:
             UsageError: they may not be listed.
@@ -36,11 +36,11 @@ class RemotePlace(Protocol):
 
 
 def listed_files(place: RemotePlace, path: str) -> Iterator[tuple[RemoteFile, bool]]:
-    """The files that a path in a place stands for, sorted by their keys, and whether they were listed.
+    """The files that a path in a place stands for, sorted by key, and whether they were listed.
 
     Args:
         place: where they are.
-        path: a key; a folder, with or without a `/` at its end; or a pattern as of files, where no key is called so.
+        path: a key; a folder, with or without a `/` at its end; or a pattern as for files, if it is not itself a key.
 
     Raises:
         UsageError: there are none.
@@ -63,12 +63,12 @@ def listed_files(place: RemotePlace, path: str) -> Iterator[tuple[RemoteFile, bo
 
 
 def is_pattern(path: str) -> bool:
-    """Whether it has a character that stands for others."""
+    """Whether it contains a wildcard."""
     return _MAGIC.search(path) is not None
 
 
 def pattern(path: str) -> re.Pattern[str]:
-    """A pattern of files' names: `*`, `?` and `[...]` within a part of the path, `**` for any number of parts."""
+    """A pattern for file names: `*`, `?` and `[...]` within a part of the path, `**` for any number of parts."""
     *folders, name = path.split("/")
     last = ".*" if name == "**" else _part(name).removesuffix("/")
     return re.compile("".join(map(_part, folders)) + last, re.DOTALL)
@@ -95,6 +95,6 @@ def _piece(piece: str) -> str:
 
 
 def _is_hidden(key: str, folder: str) -> bool:
-    """Whether it is hidden, or of a run folder, as `input` passes over files on a disk."""
+    """Whether it is hidden, or in a run folder: such files are ignored, as on a disk."""
     parts = key[len(folder) :].split("/")
     return any(part.startswith(".") or part.endswith(".llmbatch") for part in parts)

@@ -1,6 +1,6 @@
-"""Buckets of Amazon S3 and what speaks its protocol, of Google Cloud Storage, and of Azure, by obstore (extra `cloud`).
+"""Buckets of Amazon S3 and compatible stores, of Google Cloud Storage, and of Azure, by obstore (extra `cloud`).
 
-Credentials come from the variables that the makers' own tools have; none of ours.
+Credentials come from the variables of the vendors' own tools.
 """
 
 import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1024 * 1024
 _RETRIES: dict[str, Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
-"""The client's own; what stays is retried by the download."""
+"""The client's own retries; the download retries what still fails."""
 _CREDENTIALS = {
     S3: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket AWS_SKIP_SIGNATURE=true",
     GOOGLE: "set GOOGLE_APPLICATION_CREDENTIALS, or log in: gcloud auth application-default login",
@@ -37,9 +37,9 @@ _CREDENTIALS = {
 }
 _GOOGLE_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY")
 _LACKING = ("token request", "account must be specified", "credential")
-"""What an error says where no credentials were found, in lower case and beside the addresses in it."""
+"""The words of an error if no credentials were found, in lower case, apart from addresses in it."""
 _MACHINE = re.compile(r"https?://(169\.254\.|metadata\.google\.internal)", re.IGNORECASE)
-"""Who is asked for credentials in the end: the machine itself."""
+"""The last source of credentials: the machine's metadata service."""
 _ADDRESS = re.compile(r"\w+://\S+")
 _mask = Redactor()
 
@@ -53,7 +53,7 @@ class Bucket:
     store: "ObjectStore" = field(repr=False)
 
     def has(self, key: str) -> bool:
-        """As `RemotePlace` has it."""
+        """See `RemotePlace`."""
         import obstore  # noqa: PLC0415 - an extra
 
         with self._explained(key):
@@ -64,7 +64,7 @@ class Bucket:
             return True
 
     def keys(self, folder: str) -> Iterable[str]:
-        """As `RemotePlace` has it."""
+        """See `RemotePlace`."""
         import obstore  # noqa: PLC0415 - an extra
 
         with self._explained(folder):
@@ -73,11 +73,11 @@ class Bucket:
         return [key for key, size in found if key.startswith(folder) and (size or Path(key).suffix)]
 
     def file(self, key: str) -> "StoredFile":
-        """As `RemotePlace` has it."""
+        """See `RemotePlace`."""
         return StoredFile(self, key)
 
     def put(self, key: str, file: Path) -> None:
-        """Write a file into it, in place of what is there: whole or not at all.
+        """Write a file into it, replacing an existing one: completely or not at all.
 
         Raises:
             UsageError: the store refuses it, or cannot be reached.
@@ -88,7 +88,7 @@ class Bucket:
             obstore.put(self.store, key, file)
 
     def remove(self, key: str) -> None:
-        """Remove a file, if it is there.
+        """Remove a file, if it exists.
 
         Raises:
             UsageError: the store refuses it, or cannot be reached.
@@ -122,7 +122,7 @@ class StoredFile:
 
     @contextmanager
     def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
-        """As `RemoteFile` has it."""
+        """See `RemoteFile`."""
         import obstore  # noqa: PLC0415 - an extra
         from obstore.exceptions import NotModifiedError, PreconditionError  # noqa: PLC0415
 
@@ -160,10 +160,10 @@ class BucketFolder:
 
     @classmethod
     def parse(cls, text: str) -> "BucketFolder":
-        """A folder as the user names it. Nothing is asked yet.
+        """A folder as the user names it. No request is sent.
 
         Raises:
-            UsageError: it is in no object store, or the store cannot be used.
+            UsageError: it is not in an object store, or the store cannot be used.
         """
         address = parse_remote(text)
         if address.scheme not in STORES:
@@ -174,7 +174,7 @@ class BucketFolder:
         return cls(open_bucket(address), f"{path}/" if path else "")
 
     def put(self, name: str, file: Path) -> str:
-        """Write a file into it, in place of what is there, whole or not at all. Gives its address.
+        """Write a file into it, replacing an existing one, completely or not at all. Returns its address.
 
         Raises:
             UsageError: the store refuses it, or cannot be reached.
@@ -183,15 +183,15 @@ class BucketFolder:
         return f"{self.bucket.name}{self.key}{name}"
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there. Raises as `put`."""
+        """Remove a file, if it exists. Raises the same errors as `put`."""
         self.bucket.remove(f"{self.key}{name}")
 
 
 def open_bucket(address: RemoteAddress) -> Bucket:
-    """The bucket of an address. Nothing is asked yet.
+    """The bucket of an address. No request is sent.
 
     Raises:
-        UsageError: the extra is missing, or what the environment says of the store cannot be used.
+        UsageError: the extra is missing, or the store's settings in the environment cannot be used.
     """
     name = address.place_name
     with extra("cloud", needed_by=name):
@@ -211,14 +211,14 @@ def open_bucket(address: RemoteAddress) -> Bucket:
 
 
 def _common(config: dict[str, str]) -> dict[str, Any]:
-    """A store at an address that the user himself gives as http is asked by http."""
+    """Allow http if the user gives the store's address as http."""
     endpoint = config.get("endpoint") or config.get("base_url") or ""
     client = {"allow_http": True} if endpoint.startswith("http://") else {}
     return {"config": config, "retry_config": _RETRIES, "client_options": {**client, **_own_authorities()}}
 
 
 def _own_authorities() -> dict[str, str]:
-    """Those that vouch for a store besides the client's own, which reads no variable."""
+    """Certificate authorities in addition to the client's own, since the client reads no variable."""
     named = {name: os.environ[name] for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE") if os.environ.get(name)}
     found = [_authorities(name, file) for name, file in named.items()]
     return {"root_certificate": "\n".join(found)} if found else {}
@@ -226,7 +226,7 @@ def _own_authorities() -> dict[str, str]:
 
 def _authorities(variable: str, file: str) -> str:
     try:
-        ssl.create_default_context(cafile=file)  # raises where it holds no certificate
+        ssl.create_default_context(cafile=file)  # raises if it contains no certificate
         return Path(file).read_text("ascii", "replace")
     except OSError as error:
         raise unreadable_authorities(variable, file, error) from None
@@ -238,7 +238,7 @@ def _s3_config() -> dict[str, str]:
 
 
 def _google_config() -> dict[str, str]:
-    """With STORAGE_EMULATOR_HOST as Google's clients read it: another server, asked without a key if none is named."""
+    """Reads STORAGE_EMULATOR_HOST like Google's clients: another server, used without a key if none is named."""
     host = os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/")
     if not host:
         return {}
@@ -247,7 +247,7 @@ def _google_config() -> dict[str, str]:
 
 
 def _azure_config(account: str | None) -> dict[str, str]:
-    """With what AZURE_STORAGE_CONNECTION_STRING says, which the client does not read."""
+    """Includes AZURE_STORAGE_CONNECTION_STRING, which the client does not read."""
     said = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
     parts = dict(part.split("=", 1) for part in said.split(";") if "=" in part)
     names = {
@@ -262,11 +262,11 @@ def _azure_config(account: str | None) -> dict[str, str]:
 
 @contextmanager
 def explained(bucket: Bucket, key: str) -> Iterator[None]:
-    """What goes wrong within, as what it is.
+    """Translate the client's errors within the block.
 
     Raises:
-        UsageError: it goes wrong each time.
-        LostError: it may work at another time.
+        UsageError: the error is permanent.
+        LostError: the error may be temporary.
     """
     from obstore.exceptions import (  # noqa: PLC0415 - an extra
         BaseError,
@@ -320,7 +320,7 @@ def _lacks_credentials(said: str) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """Without what is for programmers, but for the system's own words of why there was no connection."""
+    """The message without details for programmers, but with the system's reason for a failed connection."""
     said, _, debug = str(error).partition("\n\nDebug source")
     cause = re.search(r'message: "(.*?)"|failed to lookup address information: (.*?)"', debug)
     why = f": {cause[1] or cause[2]}" if cause else ""

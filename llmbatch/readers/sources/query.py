@@ -1,4 +1,4 @@
-"""A query's rows as an input: copied to a file of JSON lines, since a query cannot be read twice and give the same."""
+"""A query's rows as an input: copied to a file of JSON lines, since a second query may return other rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from llmbatch.readers.columns import distinct_names
 
 @dataclass(frozen=True, slots=True)
 class CopiedRows:
-    """What was copied. `remarks` say what was done to the columns' names."""
+    """The result of the copy. `remarks` say what was done to the columns' names."""
 
     rows: int
     remarks: tuple[str, ...]
@@ -27,11 +27,11 @@ class QuerySource:
 
     @property
     def name(self) -> str:
-        """The database's, without secrets."""
+        """The database's name, without secrets."""
         return self.address.name
 
     def copy_to(self, file: Path) -> CopiedRows:
-        """Write the rows into a file, private to the user: all of them, or the file stays as it was.
+        """Write the rows into a file, private to the user: all of them, or the file is not changed.
 
         Raises:
             UsageError: the database cannot be opened, or refuses the query.

@@ -1,4 +1,4 @@
-"""Addresses of files on web servers and in object stores, and the names that they go by in files and on screens."""
+"""Addresses of files on web servers and in object stores, and their names in files and on screens."""
 
 import re
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORE
 _SIGNING = re.compile(
     r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|signature|expires|policy|key-pair-id", re.IGNORECASE
 )
-"""Parameters of a signed address: of Amazon's, Google's and CloudFront's."""
+"""Parameters of signed addresses of Amazon, Google and CloudFront."""
 _SHARED_ACCESS = frozenset(
     {"sv", "ss", "srt", "sr", "sp", "st", "se", "sip", "spr", "sig", "ses", "skoid", "sktid", "skt"}
 ) | {*("ske", "sks", "skv", "saoid", "suoid", "scid", "sdd", "ses")}
-"""Those of Azure's shared access signatures; learn.microsoft.com/rest/api/storageservices/create-service-sas."""
+"""Parameters of Azure's shared access signatures; learn.microsoft.com/rest/api/storageservices/create-service-sas."""
 _PATTERN = re.compile(r"[^/]*[*?\[].*", re.DOTALL)
 _mask = Redactor().mask
 
@@ -32,8 +32,8 @@ _mask = Redactor().mask
 class RemoteAddress:
     """Where files are, in one of `WEB`, `HUGGING_FACE` or `STORES`.
 
-    `name` has no secrets, and stays the same when the address is signed again; `host` is a bucket or container where it
-    is no server; `path` is the key there, or the path with the parameters.
+    `name` has no secrets, and stays the same when the address is signed again; `host` is a server, bucket or container;
+    `path` is the key there, or the path with the parameters.
     """
 
     scheme: str
@@ -41,13 +41,13 @@ class RemoteAddress:
     host: str
     path: str
     account: str | None = None
-    """Azure's storage account, where the address names it."""
+    """Azure's storage account, if the address names it."""
     url: str = field(default="", repr=False)
-    """As the user gave it, of a web server only."""
+    """User and password as given; only for a web server."""
 
     @property
     def file_name(self) -> str:
-        """The last part of its path that is no pattern."""
+        """The last part of its path that is not a pattern."""
         path = (
             unquote(urlsplit(self.url).path) if self.url else re.sub(r"[^/]*[*?\[].*", "", self.path, flags=re.DOTALL)
         )
@@ -60,13 +60,13 @@ class RemoteAddress:
 
 
 def is_remote(name: str) -> bool:
-    """Whether a name is the address of a file that is not on this machine."""
+    """Whether a name is the address of a remote file."""
     match = _ADDRESS.fullmatch(name)
     return match is not None and match["scheme"].lower() in _SCHEMES
 
 
 def parse_remote(text: str) -> RemoteAddress:
-    """An address as people write it; in object stores the key is taken as it stands, without unquoting.
+    """An address as people write it; in object stores the key is taken literally, without unquoting.
 
     Raises:
         UsageError: it names no server or bucket.
@@ -99,7 +99,7 @@ _EXAMPLES = {
 def _web(scheme: str, rest: str) -> RemoteAddress:
     try:
         parts = urlsplit(f"{scheme}://{rest}")
-        host, _ = parts.hostname, parts.port  # a bad port shows only when it is asked for
+        host, _ = parts.hostname, parts.port  # a bad port raises only when it is accessed
     except ValueError as error:
         raise UsageError(f"{_mask(f'{scheme}://{rest}')}: invalid address ({error})") from None
     if not host or re.search(r"[\s\x00-\x1f\x7f]", host):
@@ -112,7 +112,7 @@ def _web(scheme: str, rest: str) -> RemoteAddress:
 
 
 def _public_query(query: str) -> str:
-    """The parameters that say what is wanted, without those that say who may have it."""
+    """The parameters that select content, without those that authorize access."""
     found = parse_qsl(query, keep_blank_values=True)
     names = {name.lower() for name, _ in found}
     is_signed = bool(names & {"x-amz-signature", "x-goog-signature", "signature"})

@@ -1,4 +1,4 @@
-"""What a file is that another machine has: it is opened over the network, whole or from an offset on."""
+"""The interface of a remote file, which is opened over the network, as a whole or from an offset."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Version(Struct, frozen=True):
-    """Which content an address had: by what its server says of it. `size` is in bytes."""
+    """The version of an address's content, as its server states it. `size` is in bytes."""
 
     etag: str | None = None
     size: int | None = None
@@ -17,7 +17,7 @@ class Version(Struct, frozen=True):
     """As the server writes it."""
 
     def is_same(self, other: "Version") -> bool:
-        """Whether both are known to be the same content. Where the server says too little, they are not."""
+        """Whether both are known to be the same content; False if the server states too little."""
         if self.size != other.size and None not in (self.size, other.size):
             return False
         if self.etag or other.etag:
@@ -26,7 +26,7 @@ class Version(Struct, frozen=True):
 
     @property
     def strong_etag(self) -> str | None:
-        """The entity tag, if it stands for the very bytes (RFC 9110, 8.8.1)."""
+        """The entity tag, if it identifies the exact bytes (RFC 9110, 8.8.1)."""
         return None if self.etag is None or self.etag.startswith("W/") else self.etag
 
 
@@ -36,7 +36,7 @@ def _opaque(etag: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The beginning of a file that is here already: so many bytes of that version."""
+    """The local beginning of a file: the number of bytes, and their version."""
 
     version: Version
     size: int
@@ -44,38 +44,38 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes from an address: its bytes from `start` on, or none where `is_unchanged`."""
+    """A response: the bytes from `start` on, or none if `is_unchanged`."""
 
     version: Version
     start: int = 0
     chunks: Iterator[bytes] = field(default=iter(()), repr=False)
     encoding: str = ""
-    """Of the bytes, as the header `Content-Encoding` says it, in lower case."""
+    """Compression of the bytes, from the header `Content-Encoding`, in lower case."""
     is_unchanged: bool = False
 
 
 class RemoteFile(Protocol):
-    """A file that another machine has."""
+    """A file on another machine."""
 
     @property
     def name(self) -> str:
         """Its address without secrets."""
 
     def open(self, *, unless: Version | None, begun: Begun | None) -> AbstractContextManager[Answer]:
-        """Ask for its bytes.
+        """Request its bytes.
 
         Args:
-            unless: the version that is here already, of which nothing need come.
-            begun: what is here of it, so that the rest is enough; whether that is what comes, the answer says.
+            unless: the version of the local copy; if the file is unchanged, nothing is sent.
+            begun: the local beginning, so that only the rest is needed; the answer says whether it is the rest.
 
         Raises:
-            UsageError: it is not there, or may not be read.
-            LostError: the server or the way to it failed, also while the bytes are read.
+            UsageError: it does not exist, or may not be read.
+            LostError: the server or the connection failed, also while the bytes are read.
         """
 
 
 class LostError(Exception):
-    """The server or the way to it failed: it may work at another time. `wait_s` is the server's own wish."""
+    """The server or the connection failed, perhaps temporarily. `wait_s` is the wait that the server requests."""
 
     def __init__(self, reason: str, *, wait_s: float | None = None, starts_over: bool = False) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Files on web servers and in object stores as inputs: which an address stands for, and how each is copied."""
+"""Files on web servers and in object stores as inputs: which ones an address stands for, and how each is copied."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from llmbatch.readers.sources.web import WebFile
 
 @dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """A file that another machine has. `is_listed` where the user names its folder, or a pattern, and not the file."""
+    """A file on another machine. `is_listed` if the user names its folder or a pattern instead of the file."""
 
     file: RemoteFile
     is_listed: bool = False
@@ -26,15 +26,15 @@ class RemoteSource:
         return self.file.name
 
     def copy_to(self, file: Path, on_lost: OnLost = lambda _, __: None) -> Download:
-        """Bring it here, unless the same version of it is here already.
+        """Download it, unless there is a copy of the same version.
 
         Args:
-            file: where to.
+            file: the copy.
             on_lost: called before another attempt.
 
         Raises:
-            UsageError: it is not there, may not be read, or its server does not get better.
-            StorageFailed: it cannot be written here.
+            UsageError: it does not exist, may not be read, or its server keeps failing.
+            StorageFailed: the copy cannot be written.
         """
         return download(self.file, file, on_lost=on_lost)
 
@@ -43,7 +43,7 @@ def remote_sources(name: str) -> Iterator[RemoteSource]:
     """The files that an address stands for.
 
     Raises:
-        UsageError: it cannot be used, or stands for nothing.
+        UsageError: it cannot be used, or there is no such file.
     """
     address = parse_remote(name)
     if address.scheme in WEB:

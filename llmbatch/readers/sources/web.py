@@ -1,4 +1,4 @@
-"""Files on web servers, by the standard library: redirects, proxies and certificates as the environment has them."""
+"""Files on web servers, by the standard library, with redirects and the environment's proxies and certificates."""
 
 import http.client
 import socket
@@ -48,13 +48,13 @@ class WebFile:
     name: str
     url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
-    """Sent to this server only, also where it redirects."""
+    """Sent to this server only, even if it redirects."""
     login: str | None = None
-    """Hint where the server requires authentication."""
+    """Hint if the server requires authentication."""
 
     @contextmanager
     def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
-        """As `RemoteFile` has it."""
+        """See `RemoteFile`."""
         request, opener = self._request(), _opener(self.url)
         if unless is not None:
             _add(request, {"If-None-Match": unless.etag, "If-Modified-Since": unless.modified})
@@ -74,7 +74,7 @@ class WebFile:
             yield self._answer(response)
 
     def read(self, most: int) -> tuple[bytes, Message]:
-        """The first bytes, so many at most, and the headers.
+        """The first bytes, at most `most`, and the headers.
 
         Raises:
             UsageError, LostError: as for `open`.
@@ -115,7 +115,7 @@ class WebFile:
 
     def _chunks(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         try:
-            while chunk := response.read1(_CHUNK_BYTES):  # what has come, so that a kill loses none of it
+            while chunk := response.read1(_CHUNK_BYTES):  # returns what has arrived, so that a kill loses nothing
                 yield chunk
         except (OSError, http.client.HTTPException) as error:
             raise LostError(f"the connection was lost ({_reason(error)})") from None
@@ -124,7 +124,7 @@ class WebFile:
         return urlsplit(self.url).path.lower().endswith((".html", ".htm"))
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same, unless it is a page for people: to log in, or one that shows the file."""
+        """The chunks; refuses a page for people: a login page, or one that shows the file."""
         first = next(chunks, b"")
         if first.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML):
             raise UsageError(
@@ -156,7 +156,7 @@ class WebFile:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to http; what shows who asks goes to the same server only."""
+    """Follows redirects, but never from https to http; credentials are sent to the same server only."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -171,8 +171,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """With the proxies of the environment, except on loopback."""
-    authorities = ssl.create_default_context()  # the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR
+    """An opener with the environment's proxies, except on loopback."""
+    authorities = ssl.create_default_context()  # the system's, or those in SSL_CERT_FILE and SSL_CERT_DIR
     handlers = [_Redirects(), urllib.request.HTTPSHandler(context=authorities)]
     if reach_of(url) is Reach.LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))
@@ -186,7 +186,7 @@ def _add(request: urllib.request.Request, headers: dict[str, str | None]) -> Non
 
 
 def _content_range(header: str) -> tuple[int, int | None]:
-    """The offset of the first byte that comes, and the whole size (RFC 9110, 14.4)."""
+    """The offset of the first byte sent, and the total size (RFC 9110, 14.4)."""
     unit, _, rest = header.strip().partition(" ")
     span, _, whole = rest.partition("/")
     start = _number(span.partition("-")[0])
