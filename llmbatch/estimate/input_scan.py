@@ -25,6 +25,9 @@ _AT_ONCE = 64
 _DRAW_DIGITS = 16
 _ENOUGH_ROWS = 30
 """Minimum number of answered rows for measured rather than assumed lengths and repeats."""
+_WIDENED = Range(0.0, 0.0, 0.25)
+"""Assumed share of rows for which none of the listed labels fits, so that a second list is sent: on the offline
+endpoint none to a half, depending on how well the search or the groups fit the documents."""
 _USELESS = frozenset({"invalid", "empty", "truncated", "refusal", "filtered", "unusable"})
 """Failure kinds after a billed answer."""
 
@@ -67,7 +70,7 @@ class History:
     def conduct(self, job: Job) -> Known:
         """How often the job's requests will miss the cache and be repeated, as far as known."""
         if not self.is_enough:
-            return Known()
+            return Known() if self.plan.candidates is None else Known(repeats=_WIDENED)
         cached = job.cached_tokens * max(self.answers - 1, 1)
         misses = max(1 - self.cached_tokens / cached, 0.0) if cached else 0.0
         return Known(

@@ -19,7 +19,7 @@ from llmbatch.task.load import load_task
 from tests.analysis.conftest import rows_of
 from tests.analysis.test_evaluate_run import rendered
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import read_rows, write_rows
+from tests.e2e.program import Program, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, Scripted, scripted
 from tests.ledgers import ledger_rows
 from tests.task.test_candidates import FIELDS, made_task
@@ -213,3 +213,13 @@ def test_the_cheapest_way_is_none_that_cannot_ask_again(tmp_path: Path, endpoint
     assert run.ok
     (line,) = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert line.get("source", "api") == "api"
+
+
+def test_the_high_end_of_an_estimate_allows_for_second_lists(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", [{"text": "My card has not arrived."}])
+    options = ("estimate", "docs.jsonl", "--task", "banking77", "--offline", "--json")
+    listed, whole = (
+        llmbatch(*options, "--candidates", number).json["models"][0]["cost_usd"] for number in ("10", "all")
+    )
+    assert listed["high"] / listed["expected"] > 1.2 > whole["high"] / whole["expected"]
+    assert any("25% of the requests are repeated" in name for name in listed["movers"])
