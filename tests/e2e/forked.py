@@ -14,7 +14,6 @@ import gc
 import json
 import marshal
 import os
-import re
 import resource
 import select
 import shutil
@@ -24,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -48,7 +47,8 @@ its `limits` by their names in `resource`."""
 STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
 """Variable that has this command start its offline endpoint as it really does, not as a fork."""
 DIES_AT = "DIES_AT_OF_TEST"
-"""Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself."""
+"""Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself. Functions of
+`os` may follow, whose calls alone are steps then."""
 _LOADED_LATE = (
     "_codecs_cn",
     "_codecs_hk",
@@ -110,15 +110,16 @@ _STATISTICS = (
     "sklearn.metrics",
     "sklearn.model_selection",
 )
-_WITH_STATISTICS = re.compile(
-    r"evaluate|calibrate|compare|report|canary|--candidates|--examples|--gold|--decisions|learning\.toml|tree\.toml"
+_NEEDS_STATISTICS = (
+    *("evaluate", "calibrate", "compare", "report", "canary", "--candidates", "--examples", "--gold"),
+    *("--decisions", "learning.toml", "tree.toml"),
 )
 """What a command line has that needs them. They are a process of their own, since they make every fork dearer."""
 SERVERS = "FORKED_OF_TEST"
 """Variable with the folder of processes to fork from that all workers of a test run share."""
 
 
-CLIENT = """
+_CLIENT = """
 import _signal, _socket, marshal, posix, sys
 variables = {{name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
     for name, value in posix.environ.items()}}
@@ -128,7 +129,9 @@ posix.umask(mask := posix.umask(0))
 request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables,
     "umask": mask, "ignored": ignored}})
 connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-connection.connect({path!r})
+line = " ".join(sys.argv[{first}:])
+server = "statistics" if any(word in line for word in {words!r}) else "plain"
+connection.connect({folder!r} + "/" + server)
 files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
 connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
 for number in signals:
@@ -140,18 +143,19 @@ if code < 0:
     posix.kill(posix.getpid(), -code)
 sys.exit(code)
 """
-"""A script that is the command of its arguments from the `first` on; it imports only what is built in, to be quick."""
+"""A script that imports only what is built in, to be quick."""
+
+
+def client(folder: Path, first: int) -> str:
+    """A Python script that is the command of its arguments from the `first` on, forked from a process of a folder."""
+    return _CLIENT.format(folder=str(folder), first=first, words=_NEEDS_STATISTICS)
 
 
 class Forked:
     """Processes to fork from, in a folder: the client's side."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def path(self, arguments: Sequence[str] = ()) -> Path:
-        """The socket at which a command with such arguments is started."""
-        return self._folder / ("statistics" if _WITH_STATISTICS.search(" ".join(arguments)) else "plain")
+        self.folder = folder
 
     def run(
         self, arguments: list[str], *, cwd: Path, env: dict[str, str], files: tuple[int, int, int], timeout_s: float
@@ -169,7 +173,9 @@ class Forked:
         request = marshal.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask, "ignored": []})
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(timeout_s)
-            connection.connect(str(self.path(arguments)))
+            line = " ".join(arguments)
+            server = "statistics" if any(word in line for word in _NEEDS_STATISTICS) else "plain"
+            connection.connect(str(self.folder / server))
             socket.send_fds(connection, [request], files)
             return int(connection.recv(100))
 
@@ -284,10 +290,11 @@ def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
         module, _, constant = name.rpartition(".")
         setattr(import_module(module), constant, value)
     if (step := os.environ.pop(DIES_AT, None)) is not None:
-        die_at(int(step))
+        number, *calls = step.split()
+        die_at(int(number), *calls)
     surroundings = json.loads(os.environ.pop(SURROUNDINGS, "{}"))
     if os.environ.pop(STARTS_ENDPOINT, None) is None and not surroundings:
-        own_program._START = CLIENT.format(first=2, path=path)
+        own_program._START = client(Path(path).parent, first=2)
     _surround(surroundings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if WRITTEN in os.environ:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from tests.e2e.forked import CLIENT, SERVERS, Forked, start_forked
+from tests.e2e.forked import SERVERS, Forked, client, start_forked
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
@@ -91,7 +91,7 @@ class Program:
 
 def forked_command(first: int) -> str:
     """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
-    return CLIENT.format(first=first, path=str(forked().path()))
+    return client(forked().folder, first)
 
 
 @cache

@@ -16,16 +16,23 @@ _OF_FILES = ("write", "fsync", "replace", "rename", "unlink", "ftruncate")
 _OF_MONEY = ("begin_session", "hold", "settle", "record")
 
 
-def die_at(step: int) -> None:
-    """From now on count steps, two for each call, and end the process by SIGKILL at this one, from 1."""
+def die_at(step: int, *calls: str) -> None:
+    """From now on count steps, two for each call, and end the process by SIGKILL at this one, from 1.
+
+    Args:
+        step: where it ends.
+        calls: functions of `os` whose calls alone are counted; without, all of the above are.
+    """
     numbers = count(1)
 
     def pass_step() -> None:
         if next(numbers) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for name in _OF_FILES:
+    for name in calls or _OF_FILES:
         setattr(os, name, _watched(getattr(os, name), pass_step))
+    if calls:
+        return
     for name in _OF_MONEY:
         setattr(SpendStore, name, _watched(getattr(SpendStore, name), pass_step))
     send: Callable[..., Awaitable[Any]] = httpx.AsyncClient.send

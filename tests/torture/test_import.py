@@ -1,16 +1,20 @@
 """`review import` killed at any call on the run folder: whoever opens it then finds the decisions in the results."""
 
 import shutil
+import signal
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import DIES_AT
 from tests.e2e.program import Program, documents, read_rows, write_rows
 from tests.torture.strike import EVERYTHING, KILL, MISSING, SHORT, Strike, strike
 
-CALLS = ("openat", "write", "fsync", "rename", "flock") if EVERYTHING else ("rename",)
+CALLS = ("openat", "write", "fsync", "rename", "flock")
 OPENERS = (
     ("show", "run"),
     ("review", "status", "run"),
@@ -18,13 +22,31 @@ OPENERS = (
 )
 ROWS = 4
 
-pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)), pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 
+@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.mark.parametrize("call", CALLS)
 def test_decisions_reach_the_results_wherever_their_import_was_killed(
     llmbatch: Program, endpoint: StartEndpoint, call: str
 ) -> None:
+    def killed(nth: int) -> bool:
+        return strike(llmbatch.folder, "run", OPENERS[-1], Strike(call, KILL, nth), program=SHORT).hit
+
+    _check_every(killed, llmbatch, endpoint)
+
+
+def test_so_they_do_before_and_after_every_renaming(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    def killed(nth: int) -> bool:
+        dies: dict[str, Any] = {DIES_AT: f"{nth} rename replace"}
+        return llmbatch(*OPENERS[-1], **dies).code == -signal.SIGKILL
+
+    _check_every(killed, llmbatch, endpoint)
+
+
+def _check_every(killed: Callable[[int], bool], llmbatch: Program, endpoint: StartEndpoint) -> None:
+    """Kill an import in all places one after the other, from 1, until it ends before, and open the run each time."""
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     before, run = llmbatch.folder / "before", llmbatch.folder / "run"
     done = llmbatch(
@@ -44,14 +66,14 @@ def test_decisions_reach_the_results_wherever_their_import_was_killed(
     for nth in count(1):
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(before, run)
-        struck = strike(llmbatch.folder, "run", OPENERS[-1], Strike(call, KILL, nth), program=SHORT)
+        is_killed = killed(nth)
         saved = len(read_rows(run / "decisions.jsonl")) if _is_whole(run / "decisions.jsonl") else 0
-        opener = OPENERS[nth % len(OPENERS)] if struck.hit else OPENERS[0]
+        opener = OPENERS[nth % len(OPENERS)] if is_killed else OPENERS[0]
         opened = llmbatch(*opener)
         assert opened.code == 0, (nth, opened.err)
-        expected = ROWS if opener is OPENERS[-1] or not struck.hit else saved
-        assert _decided(run) == expected, (call, nth, opener)
-        if not struck.hit:
+        expected = ROWS if opener is OPENERS[-1] or not is_killed else saved
+        assert _decided(run) == expected, (nth, opener)
+        if not is_killed:
             break
     assert nth > 1, "nothing was struck"
 
