@@ -4,13 +4,15 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from llmbatch.simulate import child
 from tests.e2e.forked import SERVERS, start_forked
-from tests.e2e.program import environment
+from tests.e2e.program import environment, quick_program
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
@@ -65,6 +67,14 @@ def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(_shared(tmp_path_factory) / "state")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_endpoints() -> Iterator[None]:
+    """Fork the offline endpoints of runs in the tests' own process, as those of forked commands are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "own_command", lambda *arguments: [*quick_program(), *arguments])
+        yield
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:

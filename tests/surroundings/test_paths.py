@@ -12,8 +12,7 @@ import pytest
 
 from llmbatch.cli import app as program
 from llmbatch.cli.commands import SUMMARIES, load
-from llmbatch.core import own_program
-from tests.e2e.program import Program, documents, forked_command, write_rows
+from tests.e2e.program import Program, documents, write_rows
 
 CLASSIFY = ["empty.jsonl", "--base-url", "http://127.0.0.1:9", "--max-wait", "0", "--out", "new"]
 ARGUMENTS = {
@@ -135,11 +134,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         listening.bind("socket")
         os.chdir(here)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _offline_endpoint_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_program, "_START", forked_command(2))
 
 
 @pytest.fixture(autouse=True)
