@@ -41,6 +41,11 @@ def is_in_progress(folder: RunFolder) -> bool:
     return is_locked(folder.path) or _running(folder) is not None
 
 
+def alone(whole: RunFolder) -> AbstractContextManager[None]:
+    """Be the only one to look at all shards' locks, or at the run's own ledger and record; waits for its turn."""
+    return in_turn(whole.path / ".merging")
+
+
 @contextmanager
 def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
     """Hold the lock of a shard's folder, while no one else may label its rows.
@@ -51,7 +56,7 @@ def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
     """
     whole = RunFolder(folder.whole)
     with locked(folder.path):
-        with _merging(whole):
+        with alone(whole):
             if is_locked(whole.path):
                 raise _busy(whole, "another command is working on the whole run")
             other = _running(whole, other_than=shard.total)
@@ -71,7 +76,7 @@ def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
     """
     with locked(whole.path):
         if shard_folders(whole):
-            with _merging(whole):
+            with alone(whole):
                 running = _running(whole)
                 if running is not None:
                     raise _busy(whole, f"shard {running} is being labelled")
@@ -86,7 +91,7 @@ def output_locked(folder: RunFolder) -> Iterator[None]:
     Raises:
         FolderBusy: a session works on the folder.
     """
-    with _merging(folder) if shard_folders(folder) else nullcontext(), locked(folder.path):
+    with alone(folder) if shard_folders(folder) else nullcontext(), locked(folder.path):
         yield
 
 
@@ -102,12 +107,25 @@ def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> N
     """
     if not shard_folders(whole) or (load_record(whole).is_foreign and not is_trusted):
         return
-    with _merging(whole):
+    with alone(whole):
         try:
             with locked(whole.path):
                 _merge(whole, emit)
         except FolderBusy:
             return
+
+
+def merge_alone(whole: RunFolder, emit: Emit) -> None:
+    """Take all shards' lines over into the run's own ledger. The caller is `alone`, and may hold the lock of a shard.
+
+    Raises:
+        FolderBusy: another process works on the whole run.
+        UsageError: a shard's ledger is damaged.
+        StorageFailed: the lines cannot be written.
+    """
+    with locked(whole.path):
+        if shard_folders(whole):
+            _merge(whole, emit)
 
 
 def take_over(folder: RunFolder, shard: Shard, emit: Emit) -> None:
@@ -135,7 +153,7 @@ def record_whole(whole: RunFolder, record: RunRecord) -> None:
         FolderBusy: a shard that asks something else is being labelled.
         StorageFailed: it cannot be written.
     """
-    with _merging(whole):
+    with alone(whole):
         if whole.run_json.exists():
             standing = load_record(whole)
             if standing.fingerprint != record.fingerprint and (running := _running(whole)) is not None:
@@ -236,8 +254,3 @@ def _busy(whole: RunFolder, why: str) -> FolderBusy:
     return FolderBusy(
         f"{whole.path}: {why}; nothing was sent", hint="wait until it ends, then run the same command again"
     )
-
-
-def _merging(whole: RunFolder) -> AbstractContextManager[None]:
-    """Alone look at all shards' locks, or at the run's own ledger and record; waits for its turn."""
-    return in_turn(whole.path / ".merging")

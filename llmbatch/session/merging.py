@@ -63,14 +63,23 @@ def spent_so_far(path: Path, emit: Callable[[Event], None]) -> int:
         UsageError: a ledger is damaged.
         StorageFailed: the shards' lines cannot be taken over.
     """
-    whole, totals = RunFolder(path), LedgerTotals()
+    whole = RunFolder(path)
     if not whole.run_json.exists():
         return 0
     with whole_locked(whole, emit):
-        record = load_record(whole)
-        for _, line in read_lines(whole.ledger):
-            totals.add(line)
-        folders = (whole, *shard_folders(whole).values())
-        in_flight = sum(in_flight_nanousd(folder, record.possibly_billed) for folder in folders)
+        return spent_by_lines(whole)
+
+
+def spent_by_lines(whole: RunFolder) -> int:
+    """The same, once the shards' lines are in the run's own ledger; the caller keeps others from changing it.
+
+    Raises:
+        UsageError: the ledger is damaged.
+    """
+    record, totals = load_record(whole), LedgerTotals()
+    for _, line in read_lines(whole.ledger):
+        totals.add(line)
+    folders = (whole, *shard_folders(whole).values())
+    in_flight = sum(in_flight_nanousd(folder, record.possibly_billed) for folder in folders)
     killed = sum(session.at_most_nanousd for session in record.possibly_billed.values())
     return totals.usage.most_nanousd + killed + in_flight

@@ -49,6 +49,7 @@ from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.session.session import Session
 from llmbatch.session.session_plan import SessionPlan
+from llmbatch.session.shard_budget import with_one_limit
 from llmbatch.session.stop_handle import StopHandle
 from llmbatch.session.way_choice import with_cheapest_way
 from llmbatch.task.load import load_task
@@ -119,6 +120,7 @@ def classify_run(
 
         record = new_record(folder, own, options)
         if shard is not None:
+            options = with_one_limit(options, whole, observer.event)
             record_whole(whole, new_record(whole, standing, of_whole(options)))
             source.restrict(shard, plan.key)
             take_over(folder, shard, observer.event)

@@ -64,6 +64,15 @@ class SpendStore:
         with self._lock:
             self._db.close()
 
+    def clear(self) -> None:
+        """Forget all sessions, and remove the locks of those that did not end in order."""
+        for session, _ in self.open_sessions():
+            self.sign_of_life(session).remove()
+        with self._transaction():
+            self._db.execute("DELETE FROM spend")
+            self._db.execute("DELETE FROM session")
+            self._db.execute("DELETE FROM alert")
+
     def sign_of_life(self, session: str) -> SessionLock:
         """A lock, which the session's process holds."""
         return SessionLock(self.path.with_name(f"{self.path.name}.sessions"), session)

@@ -170,3 +170,40 @@ def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEnd
     assert (merged["rows"]["ok"], served.requests) == (COUNT, COUNT + 2)
     assert merged["usage"]["possibly_billed_requests"] == 2
     assert llmbatch("spend", "--json", **IMPATIENT).json["total"]["possibly_billed_requests"] == 2
+
+
+def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    server = endpoint("--latency", "0.02")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--price", "1,1,1", "--max-cost", "0.05", "--quiet")
+    processes = [llmbatch.start(*command, "--concurrency", "2", "--shard", f"{number}/2") for number in (1, 2)]
+    wait_until(lambda: ledger_lines(run / "shard-1-of-2") >= 3, processes[0])
+    processes[0].kill()
+    for process in processes:
+        process.communicate()
+    assert processes[1].returncode == 5, "less than all rows can be paid for"
+    assert llmbatch(*command, "--shard", "1/2").code == 5
+    sent = server.requests
+    assert sent < COUNT
+    for shard in ("1/2", "2/2", "3/3"):
+        again = llmbatch("classify", *command[1:-1], "--shard", shard)
+        assert again.code == 5
+        assert "--max-cost $0.05 is reached" in again.err
+    assert server.requests == sent, "what all have spent so far is in their ledgers, once no session is alive"
+    billed = server.stats["prompt_tokens"] + server.stats["completion_tokens"]
+    assert 0.03 < billed / 1e6 <= 0.05
+    assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without it, the rest is labelled"
+
+
+def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    server = endpoint()
+    priced = ("classify", "docs.jsonl", "--base-url", server.url, "--price", "1,1,1", "--quiet")
+    assert llmbatch(*priced, "--max-cost", "0.04").code == 5
+    sent = server.requests
+    assert llmbatch(*priced, "--max-cost", "0.04", "--shard", "1/2").code == 5
+    assert server.requests == sent
+    assert llmbatch(*priced, "--max-cost", "0.06", "--shard", "1/2").code == 5
+    assert sent < server.requests < 2 * sent
