@@ -1,4 +1,4 @@
-"""How right a run's labels are, as the latest evaluation of its folder found: `evaluation.json` there."""
+"""The accuracy of a run's labels that the latest evaluation of its folder found: its `evaluation.json`."""
 
 import json
 from contextlib import suppress
@@ -15,7 +15,7 @@ _FILE = "evaluation.json"
 
 
 def save_accuracy(folder: RunFolder, accuracy: RunAccuracy) -> None:
-    """Note it in the run folder, with how long the ledger is now. Where that is refused, it is not known later."""
+    """Record it in the run folder, with the ledger's current size. If that fails, it is not known later."""
     with suppress(OSError, UsageError):
         noted = {"format": FORMAT, "ledger_bytes": folder.ledger.stat().st_size, "accuracy": asdict(accuracy)}
         with replacing(folder.path / _FILE) as file:
@@ -23,7 +23,7 @@ def save_accuracy(folder: RunFolder, accuracy: RunAccuracy) -> None:
 
 
 def known_accuracy(folder: RunFolder) -> RunAccuracy | None:
-    """What the latest evaluation found; None where there was none, or rows were answered since."""
+    """The accuracy that the latest evaluation found; None if there was none, or rows were answered since."""
     try:
         with open_to_read(folder.path / _FILE) as file:
             noted = json.loads(unseal_file(file.read()))

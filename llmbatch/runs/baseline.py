@@ -17,7 +17,7 @@ def run_profile(path: Path, *, offline: bool) -> Profile:
         offline: whether it is compared with simulated answers.
 
     Raises:
-        UsageError: no run folder, its ledger is damaged, or it holds the other kind of answers.
+        UsageError: it is not a run folder, its ledger is damaged, or it holds the other kind of answers.
     """
     folder, record = standing_run(path)
     if record.offline != offline:

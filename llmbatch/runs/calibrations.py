@@ -1,8 +1,7 @@
-"""The calibration file beside the task: `contracts.toml` has `contracts.calibration.json`.
+"""The calibration file next to the task: `contracts.toml` has `contracts.calibration.json`.
 
-It holds one calibration, and one set of labels' thresholds, for each prompt, model and kind of confidence; a new one
-takes the old one's place. A packaged
-task has no place of its own to write to: its file is looked for in the current folder.
+It contains one calibration, and one set of labels' thresholds, for each prompt, model and kind of confidence; a new one
+replaces the old one. A packaged task has no folder to write to: its file is in the current folder.
 """
 
 from dataclasses import dataclass
@@ -30,11 +29,11 @@ from llmbatch.task.load import DEFAULT_TASK, packaged_tasks
 
 _Found = TypeVar("_Found", bound=Calibration | LabelThresholds)
 NO_CALIBRATION = "none"
-"""What `--calibration` says where none is wanted."""
+"""Value of `--calibration` for none."""
 
 
 class CalibrationFile(BaseModel):
-    """What the file holds."""
+    """The content of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,17 +43,17 @@ class CalibrationFile(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As earlier versions saved and read it, where no label has a threshold."""
+        """In the form of earlier versions, if no label has a threshold."""
         return {name: value for name, value in dump(self).items() if name != "thresholds" or value}
 
 
 @dataclass(frozen=True, slots=True)
 class RunConfidence:
-    """What a run does about confidence, and what to report about it."""
+    """How a run treats confidence, and what to report about it."""
 
     calibrations: tuple[Calibration, ...]
     thresholds: tuple[LabelThresholds, ...]
-    """Of labels."""
+    """Review thresholds of labels."""
     remarks: tuple[Event, ...]
 
 
@@ -62,12 +61,12 @@ def confidence_for(plan: Plan, task: str | None, wanted: str | None) -> RunConfi
     """The calibrations for a run.
 
     Args:
-        plan: what it asks.
+        plan: of the run.
         task: its task as the user gives it; None for the default one.
-        wanted: a calibration file, or `none`; None takes the task's own where there is one.
+        wanted: a calibration file, or `none`; None uses the task's own if there is one.
 
     Raises:
-        UsageError: the file cannot be read, or the one that was named is not there.
+        UsageError: the file cannot be read, or the named one does not exist.
     """
     unknown = (LogprobsUnknown(plan.question.model),) if _asks_in_vain(plan) else ()
     if wanted == NO_CALIBRATION:
@@ -97,7 +96,7 @@ def _asks_in_vain(plan: Plan) -> bool:
 
 
 def calibration_path(task: str | None) -> Path:
-    """Where a task's calibrations are kept.
+    """The file with a task's calibrations.
 
     Args:
         task: a task file or the name of a packaged task, as the user gives it; None for the default task.
@@ -116,10 +115,10 @@ def calibration_path(task: str | None) -> Path:
 
 
 def load_calibrations(path: Path) -> CalibrationFile:
-    """What a file holds; nothing where there is no such file.
+    """The content of a file; empty if there is no such file.
 
     Raises:
-        UsageError: it cannot be read, or is no calibration file.
+        UsageError: it cannot be read, or is not a calibration file.
     """
     try:
         return CalibrationFile.model_validate_json(unseal_file(path.read_bytes()))
@@ -143,7 +142,7 @@ def load_calibrations(path: Path) -> CalibrationFile:
 
 
 def save_calibration(path: Path, calibration: Calibration | None, thresholds: LabelThresholds | None = None) -> None:
-    """Add to a file, in place of what it has for the same prompt, model and kind of confidence.
+    """Add to a file, replacing what it contains for the same prompt, model and kind of confidence.
 
     Raises:
         UsageError: the file cannot be read or written.

@@ -1,7 +1,7 @@
-"""What people decided about rows, as examples for the documents that are like these.
+"""Human decisions about rows, as examples for similar documents.
 
-They are chosen beside the task's pool, document by document. Which of them there are is no part of a row's key, so that
-a decision more sends no row again (docs/decisions/0042-decisions-are-examples-and-no-part-of-a-key.md).
+They are chosen together with the task's pool, document by document. They are not part of a row's key, so a new decision
+does not cause rows to be sent again (docs/decisions/0042-decisions-are-examples-and-no-part-of-a-key.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,23 +21,23 @@ from llmbatch.task.model import Example, Task
 from llmbatch.task.similar_examples import LONGEST_EXAMPLE, same_text, similar_count
 
 _MOST = 20_000
-"""That are searched: the first in their inputs."""
+"""How many are searched: the first ones in their inputs."""
 
 
 def with_decided(
     loaded: LoadedTask, choice: ModelChoice, source: RunInput, log: DecisionLog, other: Path | None = None
 ) -> LoadedTask:
-    """The task with what people decided, where examples are chosen for each document.
+    """The task with human decisions, if examples are chosen for each document.
 
     Args:
         loaded: the task.
         choice: the user's.
-        source: the run's input, which can be read again; of standard input nothing is taken.
+        source: the run's input, which can be read again; nothing is taken from standard input.
         log: the run's decisions.
-        other: another run's folder, whose decisions count too.
+        other: another run's folder, whose decisions are used too.
 
     Raises:
-        UsageError: no examples are chosen, and so none is taken from another run; or that is none of one's own.
+        UsageError: another run is given although no examples are chosen, or it is not the user's own.
     """
     if not similar_count(loaded.task, choice.similar):
         if other is not None:
@@ -61,7 +61,7 @@ def _of_folder(task: Task, path: Path) -> dict[str, Example]:
 
 
 def _by_text(task: Task, rows: Iterable[Row | Rejection], log: DecisionLog) -> dict[str, Example]:
-    """Each decided text once: people's label is of a text, not of a row."""
+    """Each decided text once: a decision is about a text, not a row."""
     return {same_text(example.text): example for example in _decided(task, rows, TaskDecisions(log, task.label_space))}
 
 

@@ -1,4 +1,4 @@
-"""What a run is asked to try beside its own plan: its canary, who is asked about doubtful rows, its baseline."""
+"""A run's experiments in addition to its own plan: its canary, models for doubtful rows, its baseline."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,10 @@ from llmbatch.task.load import LoadedTask, load_task
 
 
 def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> ExperimentPlan:
-    """What is asked beside the run's own plan.
+    """The experiments of a run.
 
     Raises:
-        UsageError: the canary is no trial of the same task, the jury is none, or the baseline is no run folder.
+        UsageError: the canary has another task, the jury is invalid, or the baseline is not a run folder.
     """
     canary, offline = options.canary, options.sending.offline
     escalation = baseline = canary_plan = None
@@ -37,7 +37,7 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
 
 
 def _jury_plans(loaded: LoadedTask, options: RunOptions, jury: JuryOptions, plan: Plan) -> tuple[Plan, ...]:
-    """What the voters are asked: the run's task, of other models, or of its own once more, with answers that vary."""
+    """The voters' plans: the run's task with other models, or with its own model once more and answers that vary."""
     own, offline = plan.question.model, options.sending.offline
     if own in jury.models:
         raise UsageError(
@@ -51,11 +51,11 @@ def _jury_plans(loaded: LoadedTask, options: RunOptions, jury: JuryOptions, plan
 
 
 VARYING = 1.0
-"""Temperature of votes of one model: at 0 it would repeat itself. Models that take no other one take this."""
+"""Temperature of votes of one model: at 0 it would repeat itself. Models that accept only one value accept this one."""
 
 
 def _check_canary(plan: Plan, canary: Plan) -> None:
-    """Refuse what is no trial of the same task."""
+    """Refuse a canary that is not a trial of the same task."""
     if not plan.task.label_space.is_like(canary.task.label_space):
         raise UsageError(
             f"{canary.task_source}: the canary's labels are not the task's",
@@ -68,7 +68,7 @@ def _check_canary(plan: Plan, canary: Plan) -> None:
 
 
 def canary_record(experiments: ExperimentPlan, standing: RunRecord | None) -> CanaryRecord | None:
-    """The canary that is on trial now, else the last one that was."""
+    """The canary that is on trial now, otherwise the last one."""
     canary = experiments.canary
     if canary is None:
         return standing.canary if standing else None
@@ -83,7 +83,7 @@ def canary_record(experiments: ExperimentPlan, standing: RunRecord | None) -> Ca
     before = standing.canary if standing else None
     if before is None:
         return record
-    # Rows that were assigned by another share cannot be judged by this one: the experiment starts over.
+    # Rows that were assigned with another share cannot be judged with this one: the experiment starts over.
     is_same = (before.prompt, before.model, before.share, before.expand) == (
         record.prompt, record.model, record.share, record.expand,
     )  # fmt: skip
@@ -91,6 +91,6 @@ def canary_record(experiments: ExperimentPlan, standing: RunRecord | None) -> Ca
 
 
 def _absolute(task_source: str) -> str:
-    """A task's source as it can be found again from another folder; a packaged task's name as it is."""
+    """A task's source such that it can be found from another folder; a packaged task's name is unchanged."""
     path = Path(task_source)
     return str(path.absolute()) if path.is_file() else task_source

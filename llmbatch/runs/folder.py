@@ -1,4 +1,4 @@
-"""The run folder: which file is what, and `run.json`, the run's plan and state."""
+"""The run folder: its files, and `run.json`, the run's plan and state."""
 
 import errno
 import glob
@@ -55,18 +55,18 @@ STDIN = "-"
 FINISHED = "finished"
 """The state of a run whose last session went through all rows."""
 NOT_KNOWN = "(not known here)"
-"""In place of a task file's path that is not trusted."""
+"""Replaces a task file's path that is not trusted."""
 _ANY_CLASSIFY = "llmbatch classify ..."
 
 
 class RunFolder:
-    """The paths in a run folder. Making one touches nothing."""
+    """The paths in a run folder. Creating one has no effect on the disk."""
 
     def __init__(self, path: Path, whole: Path | None = None) -> None:
-        """`whole`: the run folder whose shard this one is; None where it is a run of its own."""
+        """`whole`: the run folder of which this one is a shard; None if it is a run of its own."""
         self.path = path
         self.whole = whole or path
-        """Where the decisions are, and from beside which the inputs are named: a shard has those of the whole run."""
+        """The folder with the decisions, next to which the inputs are named: for a shard, that of the whole run."""
         self.run_json = path / "run.json"
         self.ledger = path / "ledger.jsonl"
         self.decisions = self.whole / "decisions.jsonl"
@@ -78,7 +78,7 @@ class RunFolder:
 
     @classmethod
     def for_inputs(cls, names: tuple[str, ...], out: Path | None, *, offline: bool) -> "RunFolder":
-        """The folder that the user names, else the first input's name without its suffixes + `.llmbatch`.
+        """The folder that the user names, otherwise the first input's name without its suffixes + `.llmbatch`.
 
         Simulated answers have a folder of their own: `.offline.llmbatch`.
         """
@@ -91,16 +91,16 @@ class RunFolder:
             made_of = Path(folder_stem(names[0]))
             return cls(made_of.with_name(f"{_without_suffixes(made_of.name)}{ending}"))
         first = Path(names[0])
-        if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
+        if first.name in {"", ".."}:  # `.`, `..` or `/`: use the name of the folder that it stands for
             return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
         stem = _without_suffixes(first.name)
-        if not first.exists():  # a glob's name makes no file name
+        if not first.exists():  # a glob cannot be a file name
             stem = re.sub(r"[*?\[\]]+", "", stem) or "run"
             first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
         return cls(first.with_name(f"{stem}{ending}"))
 
     def way_to(self, file: str) -> str:
-        """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
+        """The path of a file relative to this folder's parent: unchanged if both are moved or a link leads here."""
         return way_from(self.whole.resolve().parent, file)
 
     def shard(self, shard: Shard) -> "RunFolder":
@@ -108,7 +108,7 @@ class RunFolder:
         return RunFolder(self.path / shard.folder_name, whole=self.path)
 
     def copy_of(self, name: str) -> Path:
-        """Where what an address gives is copied to.
+        """The copy of an address's data.
 
         Args:
             name: the address, without secrets.
@@ -122,17 +122,17 @@ class RunFolder:
 
     @contextmanager
     def created(self, *, holds_run: bool = True) -> Iterator[None]:
-        """The folder, private to the user; made where there is none.
+        """The folder, private to the user; created if it does not exist.
 
-        It is gone again where a UsageError ends the block, or anything before the record is written; but not with a
-        part of a download in it, which the next run resumes.
+        It is removed if a UsageError ends the block, or any error before the record is written; but not with a part of
+        a download in it, which the next run resumes.
 
         Args:
-            holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
+            holds_run: whether it is for a run, which should not be committed to a repository that contains it.
 
         Raises:
-            UsageError: it cannot be made.
-            StorageFailed: the disk does not take it.
+            UsageError: it cannot be created.
+            StorageFailed: the disk fails.
         """
         fresh = not self.path.exists()
         self.make(holds_run=holds_run)
@@ -145,7 +145,7 @@ class RunFolder:
             raise
 
     def make(self, *, holds_run: bool = True) -> None:
-        """Make the folder where there is none. Arguments and errors are those of `created`."""
+        """Create the folder if it does not exist. Arguments and errors are those of `created`."""
         check_on_disk(self.path)
         fresh = not self.path.exists()
         try:
@@ -161,7 +161,7 @@ class RunFolder:
             ) from None
 
     def _keep_out_of_git(self) -> None:
-        """People's texts are in it, and a commit is soon published."""
+        """Exclude it from git: it contains people's texts, and commits are often published."""
         if any((parent / ".git").exists() for parent in self.path.absolute().parents):
             with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
                 file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
@@ -178,13 +178,13 @@ def _from_json(text: str, info: ValidationInfo) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_from_json), PlainSerializer(stored, return_type=str, when_used="json")]
-"""A file's name, whatever bytes it has; in JSON as `llmbatch.core.filenames.stored` has it."""
+"""A file's name with any bytes; in JSON in the form of `llmbatch.core.filenames.stored`."""
 
 
 def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
-    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together.
+    """The inputs as the user names them, patterns unchanged, relative to the folder: both may be moved together.
 
-    Addresses of databases stand there without secrets.
+    Addresses of databases are without secrets.
     """
     return tuple(way_from(folder.path, name) if is_file_name(name) else public_name(name) for name in names)
 
@@ -199,13 +199,13 @@ class PossiblyBilled(BaseModel):
 
 
 def way_from(folder: Path, name: str) -> str:
-    """The way from a folder to a file, which stays the same where both are moved; a link in the last part is kept."""
+    """The path of a file relative to a folder, unchanged if both are moved; a link in the last part is kept."""
     path = Path(name)
     return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def new_run_id() -> str:
-    """A name for a run that no other run has."""
+    """A unique id for a run."""
     return secrets.token_hex(8)
 
 
@@ -219,9 +219,9 @@ class CanaryRecord(BaseModel):
     prompt: str
     model: str
     share: float
-    """Of the rows (0..1), at its start."""
+    """Share of the rows (0..1), at its start."""
     expand: bool = False
-    """Whether it grows while it holds."""
+    """Whether its share grows while it does well."""
     since: str = ""
     """When a trial with this share began, UTC; empty for the run's first one."""
 
@@ -232,10 +232,10 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
-    """That it was read in; it is written in the present one."""
+    """The format in which it was read; it is written in the current one."""
     llmbatch: str = llmbatch.__version__
     run_id: str = Field(default_factory=new_run_id)
-    """The folder's, the same in all its sessions."""
+    """The folder's id, the same in all its sessions."""
     created_at: str
     updated_at: str
     state: str = "running"
@@ -244,69 +244,69 @@ class RunRecord(BaseModel):
     inputs: tuple[FileName, ...]
     """Files by absolute path, `-`, or a database's address without secrets."""
     named: tuple[FileName, ...] = ()
-    """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
+    """The same as the user named them, patterns unchanged, relative to the run folder; or `-`."""
     inputs_read: dict[FileName, InputIdentity] = {}
-    """What each of them was when it was read last, by its way from beside the run folder; or `-`."""
+    """What each of them was when it was last read, by its path from the run folder's parent; or `-`."""
     shard: Shard | None = None
-    """The part of the rows that the folder is for; None where it is for all."""
+    """The part of the rows that the folder is for; None if it is for all."""
     reader: ReaderOptions
     fields: dict[FileName, KeptFields] | None = None
-    """What was taken of each input, by its way from beside the run folder; or `-`. None in records of versions that
-    went by names alone each time."""
+    """The fields used from each input, by its path from the run folder's parent; or `-`. None in records of versions
+    that decided by names alone each time."""
     task: Task
     task_source: FileName
     choice: ModelChoice
     offline: bool
     endpoint: str
     command: str = _ANY_CLASSIFY
-    """The command that made the run, without keys: it asks rows that are new."""
+    """The command that started the run, without keys: it also sends new rows."""
     fingerprint: str
     prompt: str
     model: str
     prefix_tokens: int
     prefix: PrefixPlan | None = None
-    """What went into the prefix, so that the run continues with the same however many rows it has by then."""
+    """The content of the prefix, so that the run continues with the same one however many rows it has by then."""
     review_below: float
     keep: tuple[str, ...] | None = None
     sample: Sample = Sample()
     calibrations: tuple[Calibration, ...] = ()
-    """Of the confidences, as the task's calibration file had them when the run last began."""
+    """Calibrations of confidences, from the task's calibration file when the run last began."""
     thresholds: tuple[LabelThresholds, ...] = ()
-    """Of labels, likewise."""
+    """Thresholds of labels, from the same file."""
     canary: CanaryRecord | None = None
     escalate_to: str | None = None
     jury: tuple[str, ...] = ()
-    """Models that vote on doubtful rows beside the first answer, as often as they are asked."""
+    """Models that vote on doubtful rows in addition to the first answer, each as often as it votes."""
     possibly_billed: dict[str, PossiblyBilled] = {}
-    """By the killed session's start."""
+    """By the start of the killed session."""
     limits: RateLimits = RateLimits()
-    """The rates that the last session kept to, per second: stated by the user, else by the endpoint."""
+    """The rate limits of the last session, per second: stated by the user, otherwise by the endpoint."""
     shape: RequestShape | None = None
-    """How requests are sent, as the last session left it: adapted to what the endpoint refuses or cuts."""
+    """The form of requests at the end of the last session, adapted to what the endpoint refuses or truncates."""
     totals: dict[str, Any] | None = None
     made_in: FileName = ""
     """The folder's absolute path when this was written."""
     mark: str | None = None
-    """Shows that the user's own llmbatch wrote this, see mark.py; None where it had no place to keep its key."""
+    """Shows that the user's own llmbatch wrote this, see mark.py; None if there was no place to keep its key."""
     is_foreign: bool = Field(default=False, exclude=True)
-    """Whether this was read in a folder that the user did not make: its paths are not followed, see trust.py."""
+    """Whether this was read in a folder that the user did not create: its paths are not followed, see trust.py."""
 
     def updated(self, **changes: Any) -> Self:
-        """A copy with changes and the present time."""
+        """A copy with changes and the current time."""
         return self.model_copy(update={**changes, "updated_at": now_text()})
 
     @property
     def reread(self) -> Recalibration:
-        """Shows a ledger line as this run has it now."""
+        """Applies this run's current calibration to a ledger line."""
         return Recalibration(self.calibrations, offline=self.offline)
 
     @property
     def review(self) -> ReviewRule:
-        """Which labelled rows need it."""
+        """Decides which labelled rows need review."""
         return review_rule(self.review_below, self.thresholds, self.task.label_space, offline=self.offline)
 
     def inputs_read_at(self, files: tuple[str, ...], folder: RunFolder) -> dict[str, InputIdentity]:
-        """What the inputs were when they were read last; where all are elsewhere now, they are in the same order."""
+        """What the inputs were when they were last read; if all have moved, they are assigned in order."""
         names = [folder.way_to(name) if is_file_name(name) else name for name in files]
         if len(names) != len(self.inputs_read) or not self.inputs_read.keys().isdisjoint(names):
             return self.inputs_read
@@ -314,12 +314,12 @@ class RunRecord(BaseModel):
 
     @property
     def vouched(self) -> tuple[object, ...]:
-        """What the mark stands for: all that leads elsewhere, and the commands that are printed."""
+        """What the mark covers: all paths that lead elsewhere, and the commands that are printed."""
         canary = None if self.canary is None else self.canary.task_source
         return self.run_id, self.made_in, self.inputs, self.named, self.task_source, canary, self.command
 
     def without_sources(self) -> Self:
-        """The same without the paths of task files, where someone else wrote them down."""
+        """The same without the paths of task files, if someone else recorded them."""
         if not self.is_foreign:
             return self
         source = self.task_source if self.task_source in {BUILT_IN, *packaged_tasks()} else NOT_KNOWN
@@ -328,7 +328,7 @@ class RunRecord(BaseModel):
 
     @property
     def view_options(self) -> ViewOptions:
-        """What goes into the run's views."""
+        """The options of the run's views."""
         follows = self.model_dump(
             mode="json",
             include={"fingerprint", "review_below", "keep", "sample", "calibrations", "thresholds", "inputs"},
@@ -337,7 +337,7 @@ class RunRecord(BaseModel):
         return ViewOptions(self.review, self.keep, self.sample, plan=digest)
 
     def save(self, folder: RunFolder) -> None:
-        """Write it into the folder, whole or not at all; with the user's mark, unless it came from someone else.
+        """Write it into the folder, atomically; with the user's mark, unless it came from someone else.
 
         Raises:
             StorageFailed: it cannot be written.
@@ -354,7 +354,7 @@ def load_record(folder: RunFolder) -> RunRecord:
     """The record of a run folder.
 
     Raises:
-        UsageError: this is no run folder, or its record cannot be read.
+        UsageError: this is not a run folder, or its record cannot be read.
     """
     try:
         with open_to_read(folder.run_json) as file:
@@ -385,7 +385,7 @@ _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the 
 
 
 def now_text() -> str:
-    """The present time in UTC, RFC 3339."""
+    """The current time in UTC, RFC 3339."""
     return time_text(time.time())
 
 

@@ -9,16 +9,16 @@ from llmbatch.runs.outputs import basis_of_outputs, size_of
 
 
 def migrated(record: RunRecord | None) -> tuple[Event, ...]:
-    """That an earlier version made the folder: said once, since the record is then written in the present format."""
+    """Reports that an earlier version created the folder, once: the record is then written in the current format."""
     return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
 
 
 def elsewhere(record: RunRecord | None, endpoint: str) -> tuple[Event, ...]:
-    """That another host is asked than in the session before: documents that were to stay with one would leave it.
+    """Reports that requests go to another host than in the previous session: documents may have to stay with one host.
 
     Args:
-        record: of that session; None where there was none.
-        endpoint: what is asked now, as records have it.
+        record: of that session; None if there was none.
+        endpoint: the current one, as in records.
     """
     if record is None or urlsplit(record.endpoint).hostname == urlsplit(endpoint).hostname:
         return ()
@@ -26,7 +26,7 @@ def elsewhere(record: RunRecord | None, endpoint: str) -> tuple[Event, ...]:
 
 
 def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
-    """The logs that are shorter than when the views were made of them: they were cut or replaced."""
+    """Reports logs that are shorter than when the views were made from them: they were truncated or replaced."""
     basis = basis_of_outputs(folder.path)
     if basis is None:
         return ()

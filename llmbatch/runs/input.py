@@ -1,4 +1,4 @@
-"""A run's input: read once to be asked about, and again from its start when the views are made."""
+"""A run's input: read once to send its rows, and again from its start when the views are made."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ from llmbatch.runs.trust import NO_TRUST, Trust, input_path
 
 
 class RunInput:
-    """The inputs of one run. Standard input is copied to the run folder while it is read, since it comes only once."""
+    """The inputs of one run. Standard input is copied to the run folder, since it can be read only once."""
 
     def __init__(self, first: tuple[Input, ...], again: tuple[Input, ...], options: ReaderOptions) -> None:
         self._first = first
@@ -67,15 +67,15 @@ class RunInput:
         self._read: dict[Input, WholeRead] = {}
         self._read_again: dict[Input, WholeRead] = {}
         self.passed_over: tuple[InputPassedOver, ...] = ()
-        """What is to be reported of the inputs before a row is read."""
+        """What to report about the inputs before a row is read."""
         self._fields: dict[str, KeptFields] = {}
-        """By an input's key."""
+        """By the input's key."""
         self._goes_by_name = False
         self._remarks: dict[str, tuple[str, ...]] = {}
         self._shard: Shard | None = None
         self._key: Callable[[str], str] = str
         self._keep: tuple[str, ...] = ()
-        """Fields that the user wants to have carried, as long as no input has shown whether it has them."""
+        """Fields that the user wants to carry, until an input has shown whether it has them."""
 
     @classmethod
     def first_read(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
@@ -99,7 +99,7 @@ class RunInput:
     @classmethod
     @contextmanager
     def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> Iterator["RunInput"]:
-        """The inputs as the user names them, to be looked at and not kept: standard input is gone once it is read.
+        """The inputs as the user names them, to be examined but not kept: standard input can be read only once.
 
         Raises:
             UsageError: one of them cannot be read.
@@ -110,14 +110,14 @@ class RunInput:
     def copy_sources(
         self, standing: RunRecord | None, emit: Callable[[Event], None] = lambda _: None
     ) -> tuple[Event, ...]:
-        """Copy what addresses give into the run folder, before anything is read of it.
+        """Copy the data of addresses into the run folder, before any of it is read.
 
-        Where the last session did not come to its end, its copy of a query is used again: the rows may be others by
-        now, and half of these are paid for. So is that of a file which can no longer be fetched.
+        If the last session did not finish, its copy of a query is used again: the query may return other rows by now,
+        while half of the copied ones are paid for. The copy of a file that can no longer be fetched is used too.
 
         Args:
-            standing: the folder's record, where it is of the same inputs.
-            emit: called at once with what may take long.
+            standing: the folder's record, if it is for the same inputs.
+            emit: called immediately with events about slow steps.
 
         Returns:
             What to report once the session has begun.
@@ -135,10 +135,10 @@ class RunInput:
 
     @classmethod
     def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = NO_TRUST) -> "RunInput":
-        """The inputs of a run that was started earlier: the same files in the same order, unless they are named again.
+        """The inputs of an existing run: the same files in the same order, unless they are named again.
 
         Raises:
-            UsageError: one of them is gone, or may not be read for a folder of someone else's.
+            UsageError: one of them no longer exists, or may not be read, since someone else created the folder.
         """
         if trust.inputs:
             inputs = _named_again(trust.inputs, record.reader, folder)
@@ -156,8 +156,8 @@ class RunInput:
         """Read only the rows of a shard from now on; None reads all.
 
         Args:
-            shard: which.
-            key: gives a text's key by the run's plan.
+            shard: the shard.
+            key: returns a text's key by the run's plan.
         """
         self._shard, self._key = shard, key
 
@@ -171,7 +171,7 @@ class RunInput:
 
     @property
     def is_stream(self) -> bool:
-        """Whether rows come from standard input, one by one, as someone writes them."""
+        """Whether rows come from standard input, as they are written."""
         return any(item.path is None for item in self._first)
 
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
@@ -185,11 +185,11 @@ class RunInput:
         return self._rows(self._again, on_fields, watch)
 
     def column_types(self) -> Mapping[str, Any]:
-        """The types of the inputs' columns, as `readers.column_types` has them."""
+        """The types of the inputs' columns, see `readers.column_types`."""
         return column_types(self._again)
 
     def take_fields_of(self, record: RunRecord) -> None:
-        """Take the same fields as an earlier session whose user named the same: rows that came since change nothing."""
+        """Use the same fields as an earlier session with the same options: later rows change nothing."""
         if record.reader == self._options:
             self._goes_by_name = record.fields is None
             self._fields = dict(record.fields or {})
@@ -198,13 +198,13 @@ class RunInput:
         """Choose the fields of all files, before anything is sent.
 
         Args:
-            keep: the fields that the user wants to have carried, each as it was written.
+            keep: the fields that the user wants to carry, as they were written.
 
         Returns:
-            The names of these fields. Those of a stream show only when it comes.
+            The names of these fields. Those of a stream are known only when it arrives.
 
         Raises:
-            UsageError: a field that the user names is not there, or none looks like the text.
+            UsageError: a field that the user names does not exist, or none looks like the text.
         """
         chosen = chosen_fields(self._first, self._options, self._earlier(self._first))
         for item, choice in chosen.items():
@@ -217,20 +217,20 @@ class RunInput:
         return tuple(existing_fields(chosen, self._options, keep)) if chosen else keep
 
     def fields(self) -> dict[str, KeptFields]:
-        """What is taken of the inputs that were read so far, by their way from beside the run folder."""
+        """The fields used from the inputs that were read so far, by their paths from the run folder's parent."""
         return dict(self._fields)
 
     def compare_with(self, before: Mapping[str, InputIdentity]) -> None:
-        """Take note of what the inputs were in the last session, as `identities` gave it."""
+        """Set what the inputs were in the last session, as `identities` returned it."""
         self._before = before
 
     def first_bytes(self, least: int) -> bytes:
-        """The first bytes of standard input, at least so many unless it ends before; none where it is no input."""
+        """The first bytes of standard input, at least `least` unless it ends before; empty if it is not an input."""
         self._first = tuple(begun(item, least) if item.path is None else item for item in self._first)
         return b"".join(item.head for item in self._first)
 
     def identities(self) -> dict[str, InputIdentity]:
-        """What the inputs were when they were read last, by their way from beside the run folder."""
+        """What the inputs were when they were last read, by their paths from the run folder's parent."""
         reads = (self._read_again.get(again) or self._read.get(first) for first, again in self._pairs())
         return {
             name: read.identity if read is not None else self._before[name]
@@ -239,7 +239,7 @@ class RunInput:
         }
 
     def remarks(self) -> dict[str, tuple[str, ...]]:
-        """What was passed over or put right in the inputs that were read to their ends, by their names."""
+        """What was skipped or repaired in the inputs that were read to their ends, by name."""
         return dict(self._remarks)
 
     def changes(self) -> tuple[InputChanged, ...]:
@@ -250,7 +250,7 @@ class RunInput:
             meanwhile = while_read(size, read, latest)
             before = self._before.get(name)
             since = None if before is None else since_then(before, latest or read)
-            if since is not None and is_database(name):  # a query may well find less than the day before
+            if since is not None and is_database(name):  # a query may return fewer rows than the day before
                 since = InputChanged.CHANGED
             if (change := meanwhile or since) is not None:
                 changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
@@ -292,18 +292,18 @@ class RunInput:
         return zip(self._first, self._again, strict=True)
 
     def _known_sizes(self, item: Input) -> frozenset[int]:
-        """Offsets at which an input ended when it was read before: by its bytes up to there, one that grew is known."""
+        """Offsets at which an input ended in earlier reads: its bytes up to there show whether it only grew."""
         at = self._again.index(item)
         read, before = self._read.get(self._first[at]), self._before.get(item.name)
         return frozenset(known.size for known in (read and read.identity, before) if known)
 
     def count(self) -> int | None:
-        """How many rows there are, those of other shards included, or None for a stream."""
+        """How many rows there are, including those of other shards, or None for a stream."""
         return count_rows(self._first, self._options)
 
 
 def _named_from(folder: RunFolder, item: Input) -> Input:
-    """The input by its way from beside the run folder, so that outputs name the same place from anywhere."""
+    """The input with its path from the run folder's parent, so that outputs name the same place from anywhere."""
     if not is_file_name(item.name):
         return item
     return replace(item, name=folder.way_to(item.name))

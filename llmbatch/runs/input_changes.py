@@ -9,8 +9,8 @@ def while_read(size: int | None, first: WholeRead | None, again: WholeRead | Non
     """What happened to an input during a session, or None.
 
     Args:
-        size: bytes that it had when the session began; None where unknown.
-        first: as it was read to be asked about; None where it was not read to its end.
+        size: bytes that it had when the session began; None if unknown.
+        first: as it was read to send its rows; None if it was not read to its end.
         again: as it was read for the views.
     """
     read = first or again
@@ -22,7 +22,7 @@ def while_read(size: int | None, first: WholeRead | None, again: WholeRead | Non
 
 
 def since_then(before: InputIdentity, now: WholeRead | None) -> str | None:
-    """What happened to an input since it was read in an earlier session; growing is nothing to speak of."""
+    """What happened to an input since it was read in an earlier session; growing does not count."""
     change = None if now is None else _compared(before, now)
     return None if change == InputChanged.GREW else change
 

@@ -1,4 +1,4 @@
-"""The run folders below a folder, each by what its record says: none is opened to be worked on, none changed."""
+"""The run folders below a folder, by their records: none is locked or changed."""
 
 import os
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.shards import is_in_progress
 
 _MOST_FOLDERS = 50_000
-"""That are looked into: a home with all that is in it."""
+"""How many folders are examined: enough for a home directory."""
 _NOT_ENTERED = frozenset({"node_modules", "__pycache__", "site-packages"})
 _BLOCK = 1 << 20
 
 
 def list_runs(root: Path) -> Listing:
-    """Find the run folders in a folder and below. Links are not followed, hidden folders not entered.
+    """Find the run folders in a folder and below. Links are not followed, hidden folders are skipped.
 
     Raises:
         UsageError: there is no such folder.
@@ -38,7 +38,7 @@ def list_runs(root: Path) -> Listing:
 
 
 def run_paths(root: Path) -> Iterator[Path | None]:
-    """Each folder that is looked into: a run folder, or None for another one."""
+    """Each folder that is examined: a run folder, or None for another one."""
     for here, below, files in os.walk(root):
         if "run.json" in files:
             below.clear()
@@ -49,7 +49,7 @@ def run_paths(root: Path) -> Iterator[Path | None]:
 
 
 def _listed(path: Path) -> ListedRun | None:
-    """What is known of a folder; None where its `run.json` is another program's."""
+    """What is known about a folder; None if its `run.json` is another program's."""
     folder = RunFolder(path)
     try:
         record = load_record(folder)

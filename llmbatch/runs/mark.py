@@ -1,7 +1,7 @@
-"""The mark by which a user's own run folders are known: a keyed digest of what their records name.
+"""The mark that identifies a user's own run folders: a keyed digest of what their records name.
 
-The key is made at the first run and stays in the user's state folder, so that no one who brings a folder can make one.
-A folder keeps its mark wherever it is moved or copied to.
+The key is created at the first run and stays in the user's state folder, so nobody else can create a mark. A folder
+keeps its mark wherever it is moved or copied to.
 """
 
 import fcntl
@@ -21,18 +21,18 @@ _KEY_BYTES = 32
 
 
 def key_path() -> Path:
-    """Where the key is kept."""
+    """The file of the key."""
     return state_folder() / "folders.key"
 
 
 def mark_of(named: Sequence[object]) -> str | None:
-    """The mark of a record that names this (JSON values), or None where there is no place to keep a key."""
+    """The mark of a record that names this (JSON values), or None if there is no place to keep a key."""
     key = _read_key() or _made_key()
     return None if key is None else _digest(named, key)
 
 
 def is_marked(named: Sequence[object], mark: str | None) -> bool:
-    """Whether this is the mark that the user's own key gives for it."""
+    """Whether this is the mark for it with the user's own key."""
     key = None if mark is None else _read_key()
     return key is not None and mark is not None and compare_digest(mark.encode(), _digest(named, key).encode())
 
@@ -52,7 +52,7 @@ def _read_key() -> bytes | None:
 
 
 def _made_key() -> bytes | None:
-    """The key, made where there is none; the lock is there for processes that all find none."""
+    """The key, created if there is none; the lock is for processes that find none at the same time."""
     path = key_path()
     if not path.is_absolute():  # a user without a home
         return None

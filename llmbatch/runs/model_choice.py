@@ -1,4 +1,4 @@
-"""Which endpoint and model to ask: by the options, and by what the endpoint itself says of its models."""
+"""Which endpoint and model to use, from the options and from what the endpoint says about its models."""
 
 from dataclasses import replace
 
@@ -17,15 +17,15 @@ _LISTED = 5
 
 
 def endpoint_for(sending: Sending, model: str, dialect: str) -> Endpoint | None:
-    """Where requests go; None for the offline endpoint, which is yet to be started.
+    """Where requests go; None for the offline endpoint, which has not been started yet.
 
     Args:
         sending: how requests are sent.
-        model: what is asked.
+        model: the model.
         dialect: the wire protocol's name.
 
     Raises:
-        UsageError: the address or the key cannot be used, or the offline endpoint does not speak the dialect.
+        UsageError: the address or the key cannot be used, or the offline endpoint does not support the dialect.
     """
     if sending.offline:
         if dialect != defaults.DIALECT:
@@ -43,16 +43,16 @@ def endpoint_for(sending: Sending, model: str, dialect: str) -> Endpoint | None:
 def completed_choice(
     task: Task, choice: ModelChoice, endpoint: Endpoint | None, standing: RunRecord | None
 ) -> ModelChoice:
-    """The user's choice with what the endpoint says, which is asked at most once for a run.
+    """The user's choice, completed by what the endpoint says; it is asked at most once per run.
 
     Args:
-        task: which may name a model.
+        task: it may name a model.
         choice: the user's.
-        endpoint: None for the offline one, of which all is known.
+        endpoint: None for the offline one, about which everything is known.
         standing: what the run's folder records of an earlier session.
 
     Raises:
-        UsageError: no model is named, and the endpoint serves several, none of them the default one.
+        UsageError: no model is named, and the endpoint serves several, but not the default one.
     """
     is_named = (choice.model or task.model.name) is not None
     model = asked_model(task, choice)

@@ -1,4 +1,4 @@
-"""Opening a run's ledger: whatever earlier sessions left, ended in order, killed, or with a damaged file."""
+"""Opens a run's ledger after an orderly end, a kill, or damage."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,27 +20,27 @@ from llmbatch.runs.ledger.sent import Leftovers, SentLog
 
 @dataclass(frozen=True, slots=True)
 class OpenLedger:
-    """An open ledger, and what its earlier sessions cost."""
+    """An open ledger, and the cost of earlier sessions."""
 
     ledger: Ledger
     record: RunRecord
-    """The run's, with what a killed session may have been billed for."""
+    """The run's record, including what a killed session may have been billed for."""
     totals: LedgerTotals
     checkpointed: int
-    """Bytes of the ledger that were taken from its checkpoint."""
+    """Bytes of the ledger that its checkpoint covers."""
 
     set_aside_nanousd: int = 0
-    """What this session has spent and set aside already, nano-dollars."""
+    """What this session has already spent and reserved, nano-dollars."""
 
     @property
     def spent_nanousd(self) -> int:
-        """What the run has cost, may have cost and has set aside, nano-dollars."""
+        """What the run has cost, may have cost and has reserved, nano-dollars."""
         killed = sum(session.at_most_nanousd for session in self.record.possibly_billed.values())
         return self.totals.usage.most_nanousd + killed + self.set_aside_nanousd
 
 
 class LedgerOpening:
-    """Mends what a crash can have done to a ledger, opens it, and counts what stands in it."""
+    """Repairs what a crash may have done to a ledger, opens it, and counts its lines."""
 
     def __init__(
         self, folder: RunFolder, record: RunRecord, sent: SentLog, reserve: Reserve, *, emit: Callable[[Event], None]
@@ -58,12 +58,12 @@ class LedgerOpening:
 
         Args:
             salvages: move damaged lines aside instead of refusing the ledger.
-            watch: is given every line as it counts now; None where a checkpoint may stand for most of them.
-            check: called for each line, to raise what ends the reading.
+            watch: receives every line as it counts now; None if a checkpoint may replace most of them.
+            check: called for each line; may raise to end the reading.
 
         Raises:
             UsageError: a line in the middle is damaged.
-            StorageFailed: what has to be mended cannot be written.
+            StorageFailed: repairs cannot be written.
         """
         path = self._folder.ledger
         if salvages:
@@ -80,7 +80,7 @@ class LedgerOpening:
             totals.add(line)
             if watch is not None:
                 watch(line)
-            is_single = line.batch is None  # others are in no log of single sends
+            is_single = line.batch is None  # rows of batches are not in the log of single requests
             if is_single and left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
                 settled[line.key] += line.attempts
 
@@ -106,7 +106,7 @@ class LedgerOpening:
             self._emit(LedgerSalvaged(moved.lines))
 
     def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, LedgerTotals]:
-        """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""
+        """What earlier sessions knew about the ledger, except lines that a killed session wrote, which count singly."""
         checkpoint = load_checkpoint(self._folder.ledger)
         offset = None if left is None else left.ledger_offset
         if checkpoint is None or (offset is not None and checkpoint.size > offset):
@@ -117,7 +117,7 @@ class LedgerOpening:
             return None, LedgerTotals()
 
     def _with_unsettled(self, left: Leftovers, settled: Counter[str]) -> RunRecord:
-        """The record with the sends of a killed session that have no outcome."""
+        """The record with the requests of a killed session that have no outcome."""
         lost, damage = left.unsettled(settled), left.damage
         if damage.requests:
             self._emit(SentLogDamaged(damage.requests, damage.at_most_nanousd))

@@ -1,4 +1,4 @@
-"""What the user may say about a run, as one frozen object that is passed whole."""
+"""The options of a run, as one frozen object that is passed as a whole."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from llmbatch.runs.shard import Shard
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How many rows may fail without the exit code telling so: a count, or a share of all rows (0..1)."""
+    """How many rows may fail without affecting the exit code: a count, or a share of all rows (0..1)."""
 
     count: int = 0
     share: float = 0.0
@@ -61,9 +61,9 @@ def parse_deadline(text: str, *, now: datetime | None = None, option: str = "--d
 
     Args:
         text: a span (`90s`, `30m`, `6h`, `2h30m`) or a time of day (`06:30`), which may name its zone (`06:30Z`). A
-            time that the clocks skip counts by the clock before the change, one that comes twice is the next of both.
-        now: the present, in the zone of a time that names none; None for the present in the user's own.
-        option: where it is.
+            time that the clocks skip counts by the clock before the change; of one that occurs twice, the next counts.
+        now: the current time, in the zone of a time that names none; None for the current time in the user's zone.
+        option: the option, for messages.
 
     Raises:
         UsageError: it is neither, or the user's zone is not known.
@@ -83,7 +83,7 @@ def parse_deadline(text: str, *, now: datetime | None = None, option: str = "--d
 
 
 def _next(clock: time, now: datetime) -> datetime:
-    """The next instant at which clocks show that time, in UTC: within one zone Python knows of no change."""
+    """The next instant at which clocks show that time, in UTC: within one zone, Python ignores clock changes."""
     zone = clock.tzinfo or now.tzinfo
     today, after = now.astimezone(zone).date(), now.astimezone(UTC)
     instants: list[datetime] = []
@@ -95,13 +95,13 @@ def _next(clock: time, now: datetime) -> datetime:
 
 
 _MOST_DAYS = 4
-"""Until a time of day comes again: some zones have skipped a whole day."""
+"""Days until a time of day occurs again: some zones have skipped a whole day."""
 _SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryOptions:
-    """A prompt and/or a model on trial. `share` is 0..1 of the rows; `expand` gives it more while it holds."""
+    """A prompt and/or a model on trial. `share` is 0..1 of the rows; `expand` increases it while it does well."""
 
     task: str | None
     model: str | None
@@ -111,7 +111,7 @@ class CanaryOptions:
 
 @dataclass(frozen=True, slots=True)
 class JuryOptions:
-    """Who votes on doubtful rows: other models beside the first answer, or the run's own so often in all."""
+    """Who votes on doubtful rows: other models in addition to the first answer, or the run's own several times."""
 
     models: tuple[str, ...] = ()
     votes: int = 0
@@ -126,7 +126,7 @@ class RunOptions:
     task: str | None = None
     choice: ModelChoice = ModelChoice()
     decisions: Path | None = None
-    """Another run's folder, whose decisions are examples too."""
+    """Another run's folder, whose decisions are also examples."""
     sending: Sending = field(default_factory=Sending)
     reading: ReaderOptions = ReaderOptions()
     keep: tuple[str, ...] | None = None
@@ -135,44 +135,44 @@ class RunOptions:
     sample: Sample = Sample()
     max_failed: Tolerance = Tolerance()
     reuse: Reuse | None = None
-    """None asks every row that this run has not asked."""
+    """None sends every row that this run has not sent."""
     canary: CanaryOptions | None = None
     escalate_to: str | None = None
-    """The stronger model that rows for review are asked of first."""
+    """The stronger model to which rows that need review are sent first."""
     jury: JuryOptions | None = None
-    """Who votes on the rows for review first; not together with `escalate_to`."""
+    """Who votes first on rows that need review; not together with `escalate_to`."""
     baseline: Path | None = None
     """An earlier run's folder to compare with."""
     fail_on_drift: bool = False
     salvage: bool = False
     calibration: str | None = None
-    """Calibration file, or `none`; None takes the task's own where there is one."""
+    """Calibration file, or `none`; None uses the task's own if there is one."""
     shard: Shard | None = None
-    """The part of the rows to ask; None asks all."""
+    """The part of the rows to send; None sends all."""
     command: str = "llmbatch classify ..."
     """The command that resumes this run, as the summary prints it."""
     batch: BatchOptions | None = None
     """How rows go in batches; None sends each by itself."""
     auto_packing: AutoPacking | None = None
-    """Let rows share requests as far as a comparison allows it; None leaves it at what `sending` says."""
+    """Let rows share requests as far as a comparison allows it; None keeps the setting in `sending`."""
     cheapest: BatchOptions | None = None
-    """Choose the way that is expected to cost least: if that is batches, these. None takes the way that is said."""
+    """Choose the way with the lowest expected cost; if batches, with these options. None keeps the given way."""
 
 
 def of_whole(options: RunOptions) -> RunOptions:
-    """The options of the whole run, of which these ask a shard."""
+    """The options of the whole run, given those of a shard."""
     return replace(options, shard=None, command=_SHARD_OPTION.sub("", options.command))
 
 
 def check_shard(options: RunOptions, *, is_in_memory: bool) -> None:
-    """Refuse what cannot be divided among processes.
+    """Refuse runs that cannot be divided among processes.
 
     Args:
         options: with a shard.
-        is_in_memory: whether the documents are no files.
+        is_in_memory: whether the documents are not in files.
 
     Raises:
-        UsageError: each process would read other rows, or decide on its own what all have to decide together.
+        UsageError: each process would read other rows, or decide alone what all have to decide together.
     """
     if is_in_memory or not all(name != STDIN and is_file_name(name) for name in options.inputs):
         raise UsageError(
@@ -198,12 +198,12 @@ class RetryOptions:
     review: bool = False
     """The rows in review instead of the failed ones."""
     model: str | None = None
-    """Another model to ask; None asks the run's. So with the three that follow."""
+    """Another model; None uses the run's. The same applies to the following three."""
     service_tier: ServiceTier | None = None
     max_doc_tokens: int | None = None
     truncate: Truncation | None = None
     decisions: Path | None = None
-    """Another run, whose decisions are examples, too, where examples are chosen for each document."""
+    """Another run, whose decisions are also examples if examples are chosen for each document."""
     sending: Sending = field(default_factory=Sending)
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
@@ -211,7 +211,7 @@ class RetryOptions:
     """How rows go in batches; None sends each by itself."""
 
     def applied_to(self, choice: ModelChoice) -> ModelChoice:
-        """What is asked this time, where it differs from what the run asked."""
+        """The choice for this retry, with its differences from the run's."""
         return replace(
             choice,
             model=self.model or choice.model,

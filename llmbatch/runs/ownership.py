@@ -1,4 +1,4 @@
-"""Whose run folder it is: it belongs to its inputs, and holds real answers or simulated ones, never both."""
+"""What a run folder belongs to: its inputs, and either real or simulated answers, never both."""
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
@@ -10,7 +10,7 @@ from llmbatch.runs.input import RunInput
 
 
 def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: bool) -> None:
-    """Refuse to put simulated answers among real ones, or real ones among simulated ones.
+    """Refuse to mix simulated and real answers.
 
     Raises:
         UsageError: the folder holds the other kind.
@@ -34,15 +34,15 @@ def check_inputs(
     query: str | None,
     is_chosen: bool,
 ) -> tuple[Event, ...]:
-    """Refuse inputs that are not the folder's, since their results would replace those that stand there.
+    """Refuse inputs that are not the folder's, since their results would replace the existing ones.
 
     Args:
         folder: the run folder.
-        standing: its record, where it has one.
+        standing: its record, if it has one.
         names: the inputs as the user names them.
         files: the files that these stand for, by absolute path.
-        query: to the databases among them.
-        is_chosen: the user names the folder too (`--out`), so that other inputs are reported and not refused.
+        query: the query for databases among them.
+        is_chosen: the user also names the folder (`--out`), so other inputs are reported instead of refused.
 
     Returns:
         What to report.
@@ -67,13 +67,13 @@ def check_inputs(
 
 
 def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput, *, is_chosen: bool) -> None:
-    """Refuse a standard input that begins otherwise than the one that the folder belongs to.
+    """Refuse a standard input whose beginning differs from the one that the folder belongs to.
 
-    It waits for the first bytes, which are kept for the reading. One that begins alike may have grown or been edited,
-    as a file may.
+    This waits for the first bytes, which are kept for reading. If the beginning is the same, the rest may have grown or
+    been edited, as with a file.
 
     Raises:
-        UsageError: it is another one, and the user does not name the folder.
+        UsageError: it differs, and the user does not name the folder.
     """
     before = None if standing is None else standing.inputs_read.get(STDIN)
     if before is None or is_chosen or not source.is_stream:
@@ -88,7 +88,7 @@ def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput
 
 
 def _with_query(names: tuple[str, ...], query: str | None) -> tuple[str, ...]:
-    """Inputs with what a database among them is asked."""
+    """Inputs, with the query of a database among them."""
     return names if query is None else tuple(f"{name} ({query})" if is_database(name) else name for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Whether rows may share requests, by what comparisons have measured: `--rows-per-request auto` goes by that."""
+"""Whether rows may share requests, from what comparisons have measured; used by `--rows-per-request auto`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,22 +22,22 @@ class PackingTrial:
     """Rows in packs compared with the same rows alone. Shares are 0..1."""
 
     fingerprint: str
-    """Of what both were asked."""
+    """Fingerprint of the plan of both."""
     rows_per_request: int
     texts: int
-    """That have a label both ways; with gold, that have a gold label."""
+    """Rows that have a label in both arms; with gold, rows that have a gold label."""
     agreement: float
     agreement_low: float
-    """The low end of its 95% interval."""
+    """The lower end of its 95% interval."""
     difference: float | None = None
-    """In accuracy, packed less alone; None without gold."""
+    """Difference in accuracy, packed minus single; None without gold."""
     difference_low: float | None = None
     cost_ratio: float | None = None
-    """Of the packed rows' cost by that of the single ones; None where a price is not known."""
+    """The packed rows' cost divided by that of single rows; None if a price is not known."""
 
     @property
     def most_lost(self) -> float:
-        """Share of the rows that may be labelled worse, at the interval's end: without gold, each that differs."""
+        """Share of rows that may be labelled worse, at the interval's end; without gold, each difference counts."""
         return 1 - self.agreement_low if self.difference_low is None else max(-self.difference_low, 0.0)
 
     @property
@@ -51,7 +51,7 @@ class PackingTrial:
 
 
 class _Compared(Struct):
-    """Of a comparison's file, what is needed here."""
+    """The fields of a comparison's file that are needed here."""
 
     packings: tuple[PackingTrial, ...] = ()
 
@@ -66,17 +66,17 @@ def parse_packing_loss(text: str) -> float:
 
 
 def comparison_folder(inputs: tuple[str, ...], *, offline: bool) -> Path:
-    """Where `llmbatch compare` keeps the comparison on these inputs by default."""
+    """The folder in which `llmbatch compare` keeps the comparison on these inputs by default."""
     run = RunFolder.for_inputs(inputs, None, offline=offline).path
     return run.with_name(f"{run.stem}.compare.llmbatch")
 
 
 def with_allowed_packing(options: RunOptions, plan: Plan) -> tuple[RunOptions, tuple[PackingDecided, ...]]:
-    """The options with what was left to `auto` decided, and what is to be reported of it.
+    """The options with `auto` decided, and what to report about it.
 
     Args:
         options: the run's.
-        plan: what it asks.
+        plan: of the run.
     """
     auto = options.auto_packing
     if auto is None:
@@ -108,7 +108,7 @@ def _decided(options: RunOptions, plan: Plan, auto: AutoPacking) -> tuple[Packin
 
 
 def _trials(options: RunOptions) -> tuple[PackingTrial, ...]:
-    """What the comparison on the run's inputs has measured; none where there is none that can be read."""
+    """What the comparison on the run's inputs has measured; empty if there is no readable one."""
     if STDIN in options.inputs:
         return ()
     folder = comparison_folder(options.inputs, offline=options.sending.offline)

@@ -16,7 +16,7 @@ from llmbatch.task.prefix_policy import PrefixPolicy
 def decided_labels(
     loaded: LoadedTask, options: RunOptions, base_url: str | None, standing: RunRecord | None
 ) -> tuple[RunOptions, LabelPlan | None]:
-    """The options with what they leave open about how labels are listed decided, and how; None where nothing was open.
+    """The options with an open choice of how labels are listed decided, and the decision; None if nothing was open.
 
     Raises:
         UsageError: labels have to be retrieved, and the library for it is not installed.
@@ -40,19 +40,19 @@ def _price(loaded: LoadedTask, options: RunOptions, base_url: str | None) -> Pri
 def plan_run(
     loaded: LoadedTask, options: RunOptions, base_url: str | None, source: RunInput, standing: RunRecord | None
 ) -> Plan:
-    """The plan of a run. An existing one keeps the prefix that it has, so that appended rows undo none.
+    """The plan of a run. An existing run keeps its prefix, so that appended rows do not make finished ones pending.
 
-    So does a canary that is taken over.
+    So does a promoted canary.
 
     Args:
         loaded: the task.
         options: the run's.
-        base_url: the endpoint's, by which prices are found; None for the offline endpoint.
-        source: the input, whose rows are counted where what goes into the prefix depends on how many they are.
-        standing: what the run's folder records, where it stands.
+        base_url: the endpoint's, which determines prices; None for the offline endpoint.
+        source: the input, whose rows are counted if the content of the prefix depends on their number.
+        standing: the run folder's record, if there is one.
 
     Raises:
-        UsageError: there is no such dialect, whether or not anything is to be sent in it.
+        UsageError: there is no such dialect, even if nothing would be sent with it.
     """
     choice, offline = options.choice, options.sending.offline
     dialect_named(choice.dialect)
@@ -65,6 +65,6 @@ def plan_run(
     if standing is not None and standing.canary is not None:
         promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
         if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
-            return promoted  # what was on trial is taken over as it was asked
+            return promoted  # the promoted canary keeps the plan with which it was on trial
     price = _price(loaded, options, base_url)
     return make_plan(loaded, choice, offline=offline, price=price, rows=source.count(), has_hits=options.batch is None)

@@ -1,4 +1,4 @@
-"""What a run folder says was on trial."""
+"""The experiments of a run, from its run folder."""
 
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.escalation import Escalation
@@ -10,7 +10,7 @@ from llmbatch.stats.profile import Asked
 
 
 def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) -> Experiments:
-    """What a run's record says was watched, ready to be fed with its ledger."""
+    """The experiments in a run's record, to which its ledger can then be added."""
     control, canary = Asked(record.prompt, record.model), None
     doubtful: Escalation | Jury | None = None
     parts_of = record.task.label_space.parts_of

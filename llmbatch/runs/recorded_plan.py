@@ -1,4 +1,4 @@
-"""The plan of a run that was started earlier, by its record."""
+"""The plan of an existing run, from its record."""
 
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import Plan, make_plan
@@ -7,14 +7,14 @@ from llmbatch.task.load import LoadedTask
 
 
 def recorded_plan(record: RunRecord, loaded: LoadedTask | None = None) -> Plan:
-    """The plan of a run that was started earlier.
+    """The plan of an existing run.
 
     Args:
         record: the run's.
-        loaded: its task, where more is known of it than the record says.
+        loaded: its task, if more is known about it than the record contains.
 
     Raises:
-        UsageError: this version would ask in another way.
+        UsageError: this version would send different requests.
     """
     taken = record.prefix.pool_examples if record.prefix else 0
     plan = make_plan(loaded or recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)

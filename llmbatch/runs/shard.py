@@ -18,8 +18,8 @@ _FOLDER = re.compile(r"shard-([1-9][0-9]{0,4})-of-([1-9][0-9]{0,4})")
 class Shard:
     """One of `total` parts, counted from 1.
 
-    Its rows are chosen by a hash of what is asked, not by their places: processes agree without coordination, rows
-    that are added move no others, and a text that comes twice is asked once, as in a run without shards.
+    Its rows are chosen by a hash of what is asked, not by position: processes agree without coordination, added rows do
+    not move others, and a text that occurs twice is sent once, as in a run without shards.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Shard:
         """A shard as the user writes it: `2/8`.
 
         Raises:
-            UsageError: it is none.
+            UsageError: it is not valid.
         """
         if (written := _WRITTEN.fullmatch(text.strip())) is not None:
             number, total = int(written[1]), int(written[2])
@@ -43,7 +43,7 @@ class Shard:
 
     @classmethod
     def of_folder(cls, name: str) -> "Shard | None":
-        """The shard that a folder of this name in a run folder is for; None where it is for none."""
+        """The shard of a folder with this name in a run folder; None if it is not a shard's."""
         found = _FOLDER.fullmatch(name)
         return None if found is None else cls(int(found[1]), int(found[2]))
 
@@ -60,11 +60,11 @@ class Shard:
         return short(key) % self.total == self.number - 1
 
     def rows(self, rows: Iterable[Row | Rejection], key: Callable[[str], str]) -> Iterator[Row | Rejection]:
-        """Those of the rows that are in it. A row that cannot be read has no key, and goes by its bytes.
+        """The rows that are in it. A row that cannot be read has no key, and is assigned by its bytes.
 
         Args:
             rows: the whole input.
-            key: gives a text's key by the run's plan.
+            key: returns a text's key by the run's plan.
         """
         for row in rows:
             if isinstance(row, Rejection):

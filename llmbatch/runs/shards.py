@@ -1,14 +1,14 @@
-"""A run in shards: a folder with the shards' folders in it, which answers for the whole run.
+"""A run in shards: a folder that contains the shards' folders and represents the whole run.
 
-1. A shard's session holds the lock of its own folder. It begins only while no session is on the whole run and no shard
-   of another number is labelled: the same row could be sent by both.
+1. A shard's session holds the lock of its own folder. It starts only while there is no session on the whole run or on
+   a shard of another division: both could send the same row.
 2. Before it sends, it takes over the lines about its rows from wherever they are: the whole run's ledger, or shards of
-   another number. So the number can change between sessions.
-3. Merging takes all lines of all shards over into the whole run's ledger, also while they are being labelled. Commands
-   that look at the whole run do so first, and sessions on it do so before they send.
+   another division. So the number of shards can change between sessions.
+3. Merging takes all lines of all shards over into the whole run's ledger, even while they are being labelled. Commands
+   that read the whole run merge first, and sessions on it merge before they send.
 
-Lines are taken over in the order in which they stand, and every ledger that outcomes are appended to holds all
-earlier ones about its rows: so the latest line about a row is the last one in each ledger that has it.
+Lines are taken over in order, and every ledger to which outcomes are appended contains all earlier ones about its rows:
+so the latest line about a row is the last one in each ledger that has it.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ Emit = Callable[[Event], None]
 
 
 def shard_folders(whole: RunFolder) -> dict[Shard, RunFolder]:
-    """The folders of the shards of a run that have been begun, by number."""
+    """The folders of a run's shards that have been started."""
     if not whole.path.is_dir():
         return {}
     found = (Shard.of_folder(path.name) for path in whole.path.iterdir())
@@ -42,17 +42,17 @@ def is_in_progress(folder: RunFolder) -> bool:
 
 
 def alone(whole: RunFolder) -> AbstractContextManager[None]:
-    """Be the only one to look at all shards' locks, or at the run's own ledger and record; waits for its turn."""
+    """Exclusive access to all shards' locks, or to the run's own ledger and record; waits for its turn."""
     return in_turn(whole.path / ".merging")
 
 
 @contextmanager
 def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
-    """Hold the lock of a shard's folder, while no one else may label its rows.
+    """Hold the lock of a shard's folder, such that no other process may label its rows.
 
     Raises:
         FolderBusy: another process may.
-        StorageFailed: a lock's file cannot be made.
+        StorageFailed: a lock file cannot be created.
     """
     whole = RunFolder(folder.whole)
     with locked(folder.path):
@@ -67,7 +67,7 @@ def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
 
 @contextmanager
 def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
-    """Hold the lock of a run folder, while none of its shards is labelled, once their lines are in its own ledger.
+    """Hold the lock of a run folder while none of its shards is labelled; their lines are merged into its ledger first.
 
     Raises:
         FolderBusy: another process works on the folder or on a shard.
@@ -86,7 +86,7 @@ def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
 
 @contextmanager
 def output_locked(folder: RunFolder) -> Iterator[None]:
-    """Hold a run folder's lock to write its outputs. Shards may be labelled meanwhile; one that begins waits.
+    """Hold a run folder's lock to write its outputs. Running shards continue; new ones wait.
 
     Raises:
         FolderBusy: a session works on the folder.
@@ -96,10 +96,10 @@ def output_locked(folder: RunFolder) -> Iterator[None]:
 
 
 def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> None:
-    """Take the shards' lines over into the run's own ledger, and their states into its record.
+    """Merge the shards' lines into the run's own ledger, and their states into its record.
 
-    Nothing happens while another process works on the whole run (it has done so itself), nor, unless it `is_trusted`,
-    in a folder that someone else has made.
+    Does nothing while another process works on the whole run (it has merged itself), nor in a folder that someone else
+    created, unless it `is_trusted`.
 
     Raises:
         UsageError: a shard's ledger or record is damaged.
@@ -116,7 +116,7 @@ def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> N
 
 
 def merge_alone(whole: RunFolder, emit: Emit) -> None:
-    """Take all shards' lines over into the run's own ledger. The caller is `alone`, and may hold the lock of a shard.
+    """Merge all shards' lines into the run's own ledger. The caller is `alone`, and may hold the lock of a shard.
 
     Raises:
         FolderBusy: another process works on the whole run.
@@ -129,7 +129,7 @@ def merge_alone(whole: RunFolder, emit: Emit) -> None:
 
 
 def take_over(folder: RunFolder, shard: Shard, emit: Emit) -> None:
-    """Take over the lines about a shard's rows that stand elsewhere. The caller holds the lock of its folder.
+    """Take over the lines about a shard's rows from other ledgers. The caller holds the lock of its folder.
 
     Raises:
         UsageError: another ledger is damaged.
@@ -143,14 +143,14 @@ def take_over(folder: RunFolder, shard: Shard, emit: Emit) -> None:
 
 
 def record_whole(whole: RunFolder, record: RunRecord) -> None:
-    """Record what a shard asks as the whole run's, before it begins.
+    """Record a shard's plan as the whole run's, before the shard starts.
 
     Args:
         whole: the run folder.
-        record: the run's as it would be without shards.
+        record: the run's record as it would be without shards.
 
     Raises:
-        FolderBusy: a shard that asks something else is being labelled.
+        FolderBusy: a shard with another plan is being labelled.
         StorageFailed: it cannot be written.
     """
     with alone(whole):
@@ -163,7 +163,7 @@ def record_whole(whole: RunFolder, record: RunRecord) -> None:
 
 
 def check_no_parts_elsewhere(whole: RunFolder, shard: Shard | None) -> None:
-    """Refuse to send rows of a run, or of a shard, that batches of another division of it may hold.
+    """Refuse to send rows of a run, or of a shard, that batches of another division of it may contain.
 
     Raises:
         UsageError: such batches are at the provider.
@@ -174,7 +174,7 @@ def check_no_parts_elsewhere(whole: RunFolder, shard: Shard | None) -> None:
 
 
 def waiting_shards(whole: RunFolder) -> tuple[str, ...]:
-    """What is still to come of the shards that were begun last, each in a few words."""
+    """What is still pending in the shards that were started last, each in a few words."""
     folders = shard_folders(whole)
     if not folders:
         return ()
@@ -205,14 +205,14 @@ def _merge(whole: RunFolder, emit: Emit) -> None:
 
 
 def _record_states(whole: RunFolder, folders: dict[Shard, RunFolder]) -> None:
-    """What the shards' records say of the whole run: what may have been billed, what the inputs were, how it stands."""
+    """Update the whole run's record from the shards' records: possible bills, identities of inputs, the state."""
     standing, latest = load_record(whole), _latest(folders)
     billed = dict(standing.possibly_billed)
     for folder in folders.values():
         billed |= load_record(folder).possibly_billed
     record = standing.model_copy(update={"possibly_billed": billed})
     newest = max(latest.values(), key=_last_change)
-    if newest.updated_at >= standing.updated_at:  # else a session on the whole run came behind it
+    if newest.updated_at >= standing.updated_at:  # otherwise a session on the whole run was later
         record = record.model_copy(
             update={
                 "state": _state(whole, latest),
@@ -234,7 +234,7 @@ def _state(whole: RunFolder, latest: dict[Shard, RunRecord]) -> str:
 
 
 def _latest(folders: dict[Shard, RunFolder]) -> dict[Shard, RunRecord]:
-    """The records of the shards by whose number the run was divided last."""
+    """The records of the shards of the latest division."""
     records = {shard: load_record(folder) for shard, folder in folders.items()}
     total = max(records, key=lambda shard: _last_change(records[shard])).total
     return {shard: record for shard, record in records.items() if shard.total == total}
@@ -245,7 +245,7 @@ def _last_change(record: RunRecord) -> str:
 
 
 def _running(whole: RunFolder, other_than: int | None = None) -> Shard | None:
-    """A shard that a live process labels; not one of so many."""
+    """A shard that a live process is labelling, other than one of a division into `other_than`."""
     shards = (shard for shard in shard_folders(whole) if shard.total != other_than)
     return next((shard for shard in shards if is_locked(whole.shard(shard).path)), None)
 

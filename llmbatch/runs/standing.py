@@ -1,4 +1,4 @@
-"""A run folder that a command is to look at."""
+"""Opens a run folder for a command that reads it."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from llmbatch.runs.trust import NO_TRUST, Trust
 
 
 def standing_run(path: Path, emit: Emit = lambda _: None, trust: Trust = NO_TRUST) -> tuple[RunFolder, RunRecord]:
-    """A run folder and its record. What the shards of the run have come to is in it by then.
+    """A run folder and its record, after its shards have been merged.
 
     Args:
         path: the folder, of a whole run or of a shard.
-        emit: called with what had to be mended.
-        trust: what the user says about the folder.
+        emit: called with repairs that were made.
+        trust: how far the user trusts the folder.
 
     Raises:
-        UsageError: this is no run folder, or a file in it is damaged.
-        StorageFailed: what the shards have come to cannot be written.
+        UsageError: this is not a run folder, or a file in it is damaged.
+        StorageFailed: the merged lines cannot be written.
     """
     folder = RunFolder(path)
     merge_shards(folder, emit, is_trusted=trust.is_given)

@@ -1,4 +1,4 @@
-"""Which store a user means: a file of their own, or a PostgreSQL database that machines share."""
+"""Parses the name of a store: a file of the user's own, or a shared PostgreSQL database."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,15 @@ from llmbatch.core.errors import UsageError
 from llmbatch.databases import DatabaseAddress, is_database, parse_address
 
 OFF = "off"
-"""As a store's name: there is none."""
+"""The name for no store."""
 
 
 def parse_store_place(option: str, name: str | Path) -> Path | DatabaseAddress:
     """Where a store is.
 
     Args:
-        option: whose value it is, as messages name it.
-        name: a path, also with `~`, or `postgresql://...`.
+        option: the option, for messages.
+        name: a path, which may begin with `~`, or `postgresql://...`.
 
     Raises:
         UsageError: it is the address of something else.

@@ -1,8 +1,8 @@
-"""Paths that a run folder brings along: followed where the user made the folder, or says so, and not otherwise.
+"""Paths in a run folder: followed only if the user created the folder, or trusts it.
 
-`run.json` names files of its own choice. In a folder from someone else these could be any files of the user's: a key
-as the input, which `export` would then write out as rows. So the paths of a folder that bears no mark of the user's
-(mark.py), or belongs to another user, are followed only where they stay in the folder itself.
+`run.json` names files. In a folder from someone else, these could be any files of the user: a key as the input, which
+`export` would then write as rows. Therefore the paths in a folder without the user's mark (mark.py), or of another
+user, are followed only if they stay in the folder itself.
 """
 
 import os
@@ -19,28 +19,28 @@ from llmbatch.runs.mark import belongs_to_user, key_path
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the user says about a run folder."""
+    """How far the user trusts a run folder."""
 
     is_given: bool = False
-    """The folder's paths may be followed, no matter who made it."""
+    """The folder's paths may be followed, no matter who created it."""
     inputs: tuple[str, ...] = ()
-    """The inputs, named again: those that the folder names are not looked at."""
+    """The inputs, named again: those that the folder names are ignored."""
 
 
 NO_TRUST = Trust()
 
 
 def input_path(name: str, record: RunRecord, folder: RunFolder, trust: Trust) -> str:
-    """Where an input of a run's record is now, once it may be read.
+    """The current path of an input in a run's record, if it may be read.
 
     Args:
-        name: as the record has it.
+        name: as in the record.
         record: the run's.
         folder: where the record was found.
-        trust: what the user says.
+        trust: how far the user trusts the folder.
 
     Raises:
-        UsageError: it may not.
+        UsageError: it may not be read.
     """
     path = _moved_along(name, record, folder) if is_file_name(name) else name
     if not record.is_foreign or trust.is_given or (_is_inside(path, folder) and belongs_to_user(folder.path)):
@@ -49,17 +49,17 @@ def input_path(name: str, record: RunRecord, folder: RunFolder, trust: Trust) ->
 
 
 def check_sources(what: str, record: RunRecord, folder: RunFolder, trust: Trust, *, else_say: str) -> None:
-    """Refuse to follow a record's way to a task file, unless the user made the folder or trusts it.
+    """Refuse to follow a record's path to a task file, unless the user created the folder or trusts it.
 
     Raises:
-        UsageError: the user does not; `what` would have been done, and `else_say` does without.
+        UsageError: the folder is not trusted; `what` would have been done, and `else_say` names an alternative.
     """
     if record.is_foreign and not trust.is_given:
         raise _distrusted(what, folder, else_say)
 
 
 def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
-    """Refuse a run folder that no one named, found as a link to a place that was no run folder of the user's.
+    """Refuse a run folder that the user did not name and that is a link to something other than their run folder.
 
     Raises:
         UsageError: it is one.
@@ -72,7 +72,7 @@ def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
 
 
 def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[str, ...]) -> RunRecord:
-    """A run's record with its inputs where they are now, and as the user's own where the user vouches for it.
+    """A run's record with the current paths of its inputs, and as the user's own if the user trusts it.
 
     Args:
         record: the run's.
@@ -90,7 +90,7 @@ def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[st
 
 
 def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:
-    """Where an input is that has been moved together with its folder; else where it was."""
+    """The path of an input that was moved together with its folder; otherwise its old path."""
     if not record.made_in or os.path.exists(folder_of(name)):  # noqa: PTH110 - what may not be looked at is not there
         return name
     beside = os.path.normpath(folder.path.absolute() / os.path.relpath(name, record.made_in))
@@ -99,7 +99,7 @@ def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:
 
 
 def _is_inside(path: str, folder: RunFolder) -> bool:
-    """Whether it is a file in the run folder itself, and no link leads out of it. Copies are, of all that is no file.
+    """Whether it is a file in the run folder itself, without a link that leads out. Copies of remote data are.
 
     A folder or a pattern is not: links below it may lead anywhere.
     """

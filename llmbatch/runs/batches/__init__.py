@@ -1,1 +1,1 @@
-"""A run's batches: which parts of it are at the provider, and the files that they were made of."""
+"""A run's batches: which of its parts are at the provider, and their files."""

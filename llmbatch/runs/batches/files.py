@@ -1,4 +1,4 @@
-"""The files of a part, in `batches/`: what was sent, of which rows, and what came back. They hold people's texts."""
+"""The files of a part, in `batches/`: what was sent, for which rows, and the answers. They contain people's texts."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from llmbatch.core.rows import RowId
 
 
 class PartRow(Struct, frozen=True, gc=False, omit_defaults=True):
-    """Which row a line of a request file stands for."""
+    """The row of a line in a request file."""
 
     key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     """The line's `custom_id`."""
@@ -26,10 +26,10 @@ class PartRow(Struct, frozen=True, gc=False, omit_defaults=True):
     id: RowId
     at_most_nusd: int
     size: int
-    """Bytes of its request's body."""
+    """Size of its request's body in bytes."""
     flags: tuple[str, ...] = ()
     canary_key: str | None = None
-    """Its key by the plan of a canary, where the answer may be one to that, too."""
+    """Its key by the plan of a canary, if the answer may also belong to that."""
 
 
 def _exact(value: object) -> Raw:
@@ -43,7 +43,7 @@ _DECODER = Decoder(PartRow)
 
 
 class PartFiles:
-    """The files of one part, by their names."""
+    """The files of one part, by name."""
 
     def __init__(self, folder: Path, number: int) -> None:
         """`folder`: the run folder's `batches/`."""
@@ -55,10 +55,10 @@ class PartFiles:
         self.errors = folder / f"{stem}.errors.jsonl"
 
     def read_rows(self) -> dict[str, PartRow]:
-        """Its rows by their keys.
+        """Its rows by key.
 
         Raises:
-            UsageError: the file is gone or damaged, so that answers cannot be assigned to rows.
+            UsageError: the file is missing or damaged, so answers cannot be assigned to rows.
         """
         try:
             with open_to_read(self.rows) as file:
@@ -71,34 +71,34 @@ class PartFiles:
             ) from None
 
     def remove_requests(self) -> None:
-        """Delete the request file, once the provider has it."""
+        """Delete the request file, after the provider has received it."""
         with suppress(OSError):
             self.requests.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Delete them, once they are not needed any more."""
+        """Delete them, when they are no longer needed."""
         for path in (self.requests, self.output, self.errors, self.rows):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         with suppress(OSError):
-            self.folder.rmdir()  # where it was the last one
+            self.folder.rmdir()  # succeeds if this was the last part
 
 
 @dataclass(slots=True)
 class PartDraft:
-    """A part in the making: kept on the disk, since it may have 190 MB."""
+    """A part that is being composed; on disk, since it may have 190 MB."""
 
     _requests: BinaryIO
     _rows: BinaryIO
     rows: int = 0
     size: int = 0
-    """Bytes of the request file."""
+    """Size of the request file in bytes."""
     tokens: int = 0
     at_most_nanousd: int = 0
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def add(self, row: PartRow, line: bytes, tokens: int) -> None:
-        """Add a request line, newline included, of so many prompt tokens."""
+        """Add a request line, newline included; `tokens` is the number of its prompt tokens."""
         self._requests.write(line)
         self._rows.write(_ENCODER.encode(row) + b"\n")
         self._hash.update(line)
@@ -109,13 +109,13 @@ class PartDraft:
 
     @property
     def sha256(self) -> str:
-        """Of the request file."""
+        """Digest of the request file."""
         return self._hash.hexdigest()
 
 
 @contextmanager
 def drafted(files: PartFiles) -> Iterator[PartDraft]:
-    """Write a part's files: both or none, on the disk when the block ends; none where nothing was added.
+    """Write a part's files: both or none, on disk when the block ends; none if nothing was added.
 
     Raises:
         StorageFailed: they cannot be written.
@@ -134,7 +134,7 @@ def drafted(files: PartFiles) -> Iterator[PartDraft]:
 
 
 class _NothingAddedError(Exception):
-    """A draft without rows is not kept."""
+    """The draft has no rows and is discarded."""
 
 
 def request_line(key: str, url: str, body: bytes) -> bytes:
@@ -143,10 +143,10 @@ def request_line(key: str, url: str, body: bytes) -> bytes:
 
 
 def result_lines(path: Path, *, must_exist: bool = False) -> Iterator[dict[str, object] | None]:
-    """The lines of a file with results; None for one that is no JSON object. No file has no lines.
+    """The lines of a file with results; None for a line that is not a JSON object. A missing file has no lines.
 
     Raises:
-        UsageError: it cannot be read, or `must_exist`, and it does not.
+        UsageError: it cannot be read, or it does not exist and `must_exist`.
     """
     try:
         with open_to_read(path) as file:

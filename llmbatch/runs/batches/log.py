@@ -1,7 +1,7 @@
-"""`batches.jsonl`: each step of each part, on the disk before the next one is taken.
+"""`batches.jsonl`: each step of each part, on disk before the next one is taken.
 
-A part is a request file on its way: prepared, uploaded, made a batch, collected. Its rows are pending all the time.
-What the log says last of a part is where it stands, whatever was killed in between.
+A part is a request file that is prepared, uploaded, turned into a batch, and collected. Its rows are pending until
+then. The last line about a part is its state, whatever was killed in between.
 """
 
 import errno
@@ -28,16 +28,16 @@ _Count = Annotated[int, Meta(ge=0)]
 EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "collected", "given_up"]
 
 EXPORTED = "exported"
-"""In place of a part's endpoint, and as its status: its file is run by someone else."""
+"""Used as a part's endpoint and as its status: its file is run by someone else."""
 EXPIRED, LINE, LOST, INVALID, REFUSED = "expired", "line", "lost", "invalid", "refused"
-"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, unusable, refused
-like all others."""
+"""Why a row is open again: not answered in time, answered with a temporary failure, in no file, unusable, refused like
+all others."""
 
 
 class BatchRecord(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT
 ):
-    """One step of a part (docs/reference/formats.md). Fields that a step does not set are left out."""
+    """One step of a part (docs/reference/formats.md). Fields that a step does not set are omitted."""
 
     event: EventName
     part: Annotated[int, Meta(ge=1)]
@@ -45,17 +45,17 @@ class BatchRecord(
     """UTC."""
     rows: _Count = 0
     tokens: _Count = 0
-    """Prompt tokens, as we count them."""
+    """Prompt tokens by llmbatch's own count."""
     bytes: _Count = 0
     sha256: str = ""
-    """Of the request file, as its bytes."""
+    """Digest of the request file."""
     at_most_nusd: _Count = 0
     account: str = ""
-    """In the spend store, where the part's most is set aside."""
+    """Account in the spend store in which the part's maximum cost is reserved."""
     fingerprint: str = ""
-    """Of the plan that its rows are asked by."""
+    """Fingerprint of the plan for its rows."""
     arm: str = CONTROL
-    """Whose plan that is."""
+    """The arm whose plan that is."""
     model: str = ""
     form: str = ""
     """Digest of the form in which its requests are sent."""
@@ -65,51 +65,51 @@ class BatchRecord(
     file_id: str = ""
     batch_id: str = ""
     adopted: bool = False
-    """Whether it was found there, and not known from an answer."""
+    """Whether it was found at the provider instead of being known from a response."""
     status: str = ""
     done: _Count = 0
-    """Requests that the provider has answered, by its count."""
+    """Answered requests by the provider's count."""
     stalled: bool = False
     """Whether it was reported that nothing moves."""
     expires_at: _Count = 0
     why: str = ""
-    """Of a part that was given up."""
+    """Why a part was given up."""
     limit: _Count = 0
-    """Enqueued tokens that the provider allows, where it says so."""
+    """Enqueued tokens that the provider allows, if it states this."""
     limit_bytes: _Count = 0
-    """Of a request file, after a larger one was refused."""
+    """Limit of a request file's size, after a larger one was refused."""
     ok: _Count = 0
     failed: _Count = 0
     doubled: _Count = 0
     foreign: _Count = 0
     cost_nusd: _Count = 0
     lost: _Count = 0
-    """Rows that may have been billed: their answers are in no file, or were given up."""
+    """Rows that may have been billed although their answers are in no file, or were given up."""
     lost_nusd: _Count = 0
-    """Their cost at most."""
+    """Upper bound of their cost."""
     reopened: dict[str, list[str]] = {}
-    """Keys of rows that are open again, by why."""
+    """Keys of rows that are open again, by reason."""
     usage: dict[str, int] = {}
-    """Total of the answers, as the spend store has it."""
+    """Total of the answers, as in the spend store."""
     provider_usage: dict[str, int] = {}
-    """Input and output tokens by the provider's own sum, where it has one."""
+    """Input and output tokens by the provider's own total, if it reports one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part as the log has it."""
+    """The state of a part in the log."""
 
     number: int
     prepared: BatchRecord
     file_id: str | None = None
     creating_at: str | None = None
-    """When a batch was last asked for, where the outcome is not known."""
+    """When a batch was last requested, if the outcome is not known."""
     batch_id: str | None = None
     created_at: str = ""
     status: str = ""
     done: int = 0
     moved_at: str = ""
-    """When its status or count last changed, as far as was seen."""
+    """When its status or count was last seen to change."""
     is_stalled: bool = False
     """Whether it was reported that nothing moves."""
     expires_at: int | None = None
@@ -118,7 +118,7 @@ class Part:
 
     @property
     def is_open(self) -> bool:
-        """Whether its rows wait for it."""
+        """Whether its rows are waiting for it."""
         return self.end is None
 
     @property
@@ -133,32 +133,32 @@ class Part:
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """Its name for people."""
         return f"part {self.number}"
 
 
 class BatchLog:
-    """The log, open for appending, and the parts as it has them."""
+    """The log, open for appending, and the parts in it."""
 
     def __init__(self, path: Path, records: Iterable[BatchRecord]) -> None:
         self._path = path
         self._parts: dict[int, Part] = {}
         self.reopened: Counter[tuple[str, str, str]] = Counter()
-        """How often each row was opened again, by the arm, why and its key."""
+        """How often each row was opened again, by arm, reason and key."""
         self.limit_tokens: dict[str, int] = {}
-        """Enqueued tokens that the provider allows, by the model, as far as it has said so."""
+        """Enqueued tokens that the provider allows, by model, as far as it has stated them."""
         self.limit_bytes = MOST_BYTES
-        """Of a request file, as far as the provider has refused larger ones."""
+        """Limit of a request file's size, if the provider has refused a larger one."""
         for record in records:
             self._take(record)
 
     @classmethod
     def open(cls, folder: RunFolder) -> "BatchLog":
-        """Open a folder's log, to append to it too; a torn last line is moved aside.
+        """Open a folder's log to read and append; a torn last line is moved aside.
 
         Raises:
             UsageError: a line in it is damaged or of a newer format.
-            StorageFailed: it cannot be mended.
+            StorageFailed: it cannot be repaired.
         """
         with storing(folder.batches_log):
             cut_torn_tail(folder.batches_log)
@@ -166,17 +166,17 @@ class BatchLog:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All, in their order."""
+        """All parts, in order."""
         return tuple(self._parts.values())
 
     @property
     def open_parts(self) -> tuple[Part, ...]:
-        """Those whose rows wait."""
+        """Parts whose rows are waiting."""
         return tuple(part for part in self.parts if part.is_open)
 
     @property
     def next_number(self) -> int:
-        """Of the next part."""
+        """Number of the next part."""
         return max(self._parts, default=0) + 1
 
     def collected(self, fingerprint: str) -> UsageTotals:
@@ -186,17 +186,17 @@ class BatchLog:
         return sum(usages, UsageTotals())
 
     def part(self, number: int) -> Part:
-        """A part as it stands now."""
+        """The current state of a part."""
         return self._parts[number]
 
     def append(self, record: BatchRecord) -> Part:
-        """Write a step down, on the disk when this returns.
+        """Record a step; it is on disk when this returns.
 
         Returns:
-            The part as it stands then.
+            The part's new state.
 
         Raises:
-            StorageFailed: it cannot be kept, so the step must not be taken.
+            StorageFailed: it cannot be recorded, so the step must not be taken.
         """
         raw = seal(encode(record))
         with storing(self._path):
@@ -241,12 +241,12 @@ class BatchLog:
 
 
 def step(event: EventName, part: int, **fields: object) -> BatchRecord:
-    """A step that is about to be taken, or was taken, now."""
+    """A step that is about to be taken, or was just taken."""
     return BatchRecord(event=event, part=part, at=now_text(), **fields)  # type: ignore[arg-type]
 
 
 def parts_of(folder: RunFolder) -> tuple[Part, ...]:
-    """A folder's parts as its log has them; nothing is written.
+    """A folder's parts by its log; nothing is written.
 
     Raises:
         UsageError: a line is damaged or of a newer format.
@@ -255,10 +255,10 @@ def parts_of(folder: RunFolder) -> tuple[Part, ...]:
 
 
 def check_no_parts(folder: RunFolder) -> None:
-    """Refuse to work on a folder whose rows are at the provider in another way than by collecting them.
+    """Refuse to work on a folder whose rows are at the provider, except by collecting them.
 
     Raises:
-        UsageError: parts are there.
+        UsageError: there are open parts.
     """
     if open_parts := [part for part in parts_of(folder) if part.is_open]:
         rows = sum(part.prepared.rows for part in open_parts)

@@ -7,7 +7,7 @@ from llmbatch.runs.folder import PossiblyBilled, RunRecord
 
 
 def with_lost_rows(record: RunRecord, parts: Iterable[Part]) -> RunRecord:
-    """The record with the rows whose answers were in no file, by the part. Parts that it knows stay as they are."""
+    """The record with the rows whose answers were in no file, by part. Parts that it already contains are unchanged."""
     lost = {
         part.prepared.account: PossiblyBilled(requests=part.end.lost, at_most_nanousd=part.end.lost_nusd)
         for part in parts

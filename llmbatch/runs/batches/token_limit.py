@@ -7,6 +7,6 @@ _LIMIT = re.compile(r"limit:?\s*(?:of\s*)?([\d,]{4,15})\s*(?:enqueued|tokens)?",
 
 
 def stated_limit(message: str) -> int | None:
-    """The tokens that a refusal allows, as in `Limit: 2,000,000 enqueued tokens`; None where it says no number."""
+    """The tokens that a refusal allows, as in `Limit: 2,000,000 enqueued tokens`; None if it states no number."""
     found = _LIMIT.search(message)
     return None if found is None else int(found[1].replace(",", "")) or None

@@ -1,4 +1,4 @@
-"""Whether a run can go the way that is asked for."""
+"""Whether a run can be sent in the requested way."""
 
 from dataclasses import replace
 
@@ -12,10 +12,10 @@ from llmbatch.runs.options import RetryOptions, RunOptions
 
 
 def check_way(options: RunOptions, source: RunInput) -> None:
-    """Refuse what does not go together, before anything is sent.
+    """Refuse options that cannot be combined, before anything is sent.
 
     Raises:
-        UsageError: batches cannot do what is asked.
+        UsageError: batches do not support an option.
     """
     if options.batch is not None and (name := obstacle(options, is_stream=source.is_stream)) is not None:
         raise UsageError(f"--batch cannot be combined with {name}; nothing was sent", hint=_HINTS.get(name))
@@ -25,7 +25,7 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
     """Refuse a retry that batches cannot do, before anything is sent.
 
     Raises:
-        UsageError: they cannot.
+        UsageError: batches cannot do it.
     """
     if options.batch is None:
         return
@@ -35,7 +35,7 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
 
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
-    """What of a run batches cannot do; None where they can do all of it."""
+    """The part of a run that batches cannot do; None if there is none."""
     if options.sending.packing is not None or options.auto_packing is not None:
         return "--rows-per-request"
     return _obstacle(options.choice, is_stream=is_stream)
@@ -58,11 +58,11 @@ _HINTS = {
 
 
 def check_plan(options: RunOptions, plan: Plan) -> None:
-    """Refuse a plan that cannot be asked on the way that is wanted, before anything is sent.
+    """Refuse a plan that cannot be sent in the requested way, before anything is sent.
 
     Raises:
-        UsageError: labels are retrieved for each document, and with batches only documents' answers come back; or
-            rows are to share a request, and something is listed for each.
+        UsageError: labels are retrieved for each document, but batches return only documents' answers; or rows share a
+            request, but something is listed for each.
     """
     if options.sending.packing is not None:
         check_can_be_packed(plan)

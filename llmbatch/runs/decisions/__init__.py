@@ -1,7 +1,7 @@
-"""What people decided about rows: a log of its own in the run folder, append-only as the ledger is.
+"""Human decisions about rows: a separate log in the run folder, append-only like the ledger.
 
-Any number of reviewers may work on one folder, and a run may be in progress on it. Knows keys and labels; of views,
-screens and runs it knows nothing. A decision is about a text: it outlives prompts, models and row numbers.
+Any number of reviewers may work on one folder, even while a run is in progress. Depends on keys and labels, but not on
+views, screens or runs. A decision is about a text: it outlives prompts, models and row numbers.
 """
 
 from llmbatch.runs.decisions.line import Decision, Standing, text_digest

@@ -1,4 +1,4 @@
-"""One line of the log of decisions: where a row stands by what people said of it, and who said it."""
+"""One line of the log of decisions: a text's decision, and who made it."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ _STRICT = ConfigDict(extra="forbid")
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Another person's decision, which differs and was not known when the line was written."""
+    """Another reviewer's decision, which differs and was not known when the line was written."""
 
     category: str
     reviewer: str
@@ -28,27 +28,27 @@ class Standing:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a text stands; its latest line counts. Field names as docs/reference/formats.md gives them."""
+    """The state of a text; its latest line counts. For the fields see docs/reference/formats.md."""
 
     key: _Digest
-    """The row's key in the ledger: by what prompt and model it was answered when a person looked at it."""
+    """The row's key in the ledger, with the prompt and model of the answer that the reviewer saw."""
     text: _Digest
-    """Digest of the text alone, which the decision is about: rows with the same text share it."""
+    """Digest of the text alone, which the decision is about: rows with the same text share the decision."""
     row: Annotated[int, Field(ge=0)]
     id: RowId
     category: str | None
-    """The label; None where the row is undecided (again), say with a note only."""
+    """The label; None if the row is undecided (again), for example with only a note."""
     reviewer: str
     decided_at: str
     """UTC, RFC 3339."""
     note: str | None = None
     reason: str | None = None
-    """Why a person looked: `low_confidence`, `failed`, `sample`, `conflict`, `chosen`, `import`."""
+    """Why the row was reviewed: `low_confidence`, `failed`, `sample`, `conflict`, `chosen`, `import`."""
     model_category: str | None = None
-    """What the model had answered by then; None where the row failed."""
+    """The model's answer at that time; None if the row had failed."""
     model_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     against: tuple[Standing, ...] = ()
-    """Others' decisions that differ: a conflict, until someone who knows them all decides."""
+    """Other reviewers' decisions that differ: a conflict, until someone who has seen them all decides."""
 
     @property
     def is_settled(self) -> bool:
@@ -57,28 +57,28 @@ class Decision:
 
     @property
     def is_conflict(self) -> bool:
-        """Whether people differ."""
+        """Whether reviewers disagree."""
         return bool(self.against)
 
     @property
     def standings(self) -> tuple[Standing, ...]:
-        """All decisions that stand: one, or those that differ."""
+        """All current decisions: one, or those that differ."""
         if self.category is None:
             return self.against
         return (Standing(self.category, self.reviewer, self.decided_at), *self.against)
 
     @property
     def short_text(self) -> int:
-        """The first 64 bits of the text's digest, by which flat indexes know it."""
+        """The first 64 bits of the text's digest, for flat indexes."""
         return short(self.text)
 
     def to_bytes(self) -> bytes:
-        """The line as it stands in the file, sealed, newline included."""
+        """The line for the file, sealed, newline included."""
         return seal(dump_line({"format": FORMAT, **asdict(self)}).rstrip(b"\n"))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Decision":
-        """Read a line back, as this version or an earlier one wrote it.
+        """Read a line that this version or an earlier one wrote.
 
         Raises:
             ValueError: it is not a line of this log; the message says why.
@@ -87,7 +87,7 @@ class Decision:
 
     @classmethod
     def from_record(cls, record: bytes) -> "Decision":
-        """The decision of a line whose seal is off already.
+        """The decision of a line whose seal has been removed.
 
         Raises:
             ValueError: it is not one; the message says why.
@@ -104,5 +104,5 @@ _DECISIONS = TypeAdapter(Decision)
 
 
 def text_digest(text: str) -> str:
-    """A text's digest, which depends on nothing but the text."""
+    """A text's digest, which depends only on the text."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()

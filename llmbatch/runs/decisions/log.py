@@ -1,12 +1,12 @@
 """The log of decisions: many readers and writers, one file, no decision overwritten.
 
 1. A decision is one write at the file's end, synced before it is reported as saved.
-2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed one
-   leaves no lock behind. With its turn a writer first reads what the others wrote.
+2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed process
+   leaves no lock behind. When it has the lock, a writer first reads what the others wrote.
 3. A torn tail is the only damage that a crash can do. Readers stop before it; the next writer moves it aside to
    `decisions.torn-N`. Other damage shows in a line's checksum, and is refused with its place.
 
-Memory is 16 bytes a decided text, as the ledger's index is flat.
+Memory is 16 bytes per decided text, since the index is flat like the ledger's.
 """
 
 import fcntl
@@ -28,10 +28,10 @@ _LIKELY_LINE = 1024
 
 
 class DecisionLog:
-    """People's decisions on one run folder."""
+    """The human decisions in one run folder."""
 
     def __init__(self, path: Path) -> None:
-        """Read what stands in `path`. Without such a file there are no decisions, and none is made.
+        """Read the log in `path`. A missing file has no decisions, and is not created.
 
         Raises:
             UsageError: a line in the file is damaged, or of a newer format.
@@ -53,12 +53,12 @@ class DecisionLog:
 
     @property
     def size(self) -> int:
-        """Bytes of the lines that are known."""
+        """Bytes of the lines read so far."""
         return self._size
 
     @property
     def is_used(self) -> bool:
-        """Whether anybody said anything."""
+        """Whether there is any line."""
         return self._lines > 0
 
     def latest(self, text: str) -> Decision | None:
@@ -67,7 +67,7 @@ class DecisionLog:
         return found if found is not None and found.text == text else None
 
     def lines(self) -> Iterator[Decision]:
-        """Each line that is known, in the file's order; a text comes as often as something was said of it."""
+        """Each line read so far, in the file's order; a text occurs once per line about it."""
         if self._fd is not None:
             with open(self._fd, "rb", closefd=False) as file:
                 file.seek(0)
@@ -75,7 +75,7 @@ class DecisionLog:
                     yield Decision.from_bytes(raw if raw.endswith(b"\n") else mended(raw) or raw)
 
     def refresh(self) -> tuple[Decision, ...]:
-        """Take in what others have written since the last call, and return it.
+        """Read what others have written since the last call, and return it.
 
         Raises:
             UsageError: a line in it is damaged.
@@ -84,13 +84,13 @@ class DecisionLog:
         return tuple(news)
 
     def append(self, compose: Callable[[], Sequence[Decision]]) -> Sequence[Decision]:
-        """Add decisions, all or none, and bring them to the disk.
+        """Add decisions, all or none, and sync them to disk.
 
         Args:
-            compose: makes them, called while all other writers wait and what they wrote is known to `latest`.
+            compose: returns them; called while all other writers wait, and when `latest` knows what they wrote.
 
         Raises:
-            StorageFailed: they could not be written; the log is as it was.
+            StorageFailed: they could not be written; the log is unchanged.
         """
         try:
             with self._turn() as fd:
@@ -106,14 +106,14 @@ class DecisionLog:
         return decisions
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     @contextmanager
     def _turn(self) -> Iterator[int]:
-        """The file for writing, while no other process may write; what the others wrote is taken in."""
+        """The file for writing, while no other process may write; what the others wrote has been read."""
         fd = open_file(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -130,7 +130,7 @@ class DecisionLog:
                 view = view[os.write(fd, view) :]
             os.fsync(fd)
         except OSError:
-            with suppress(OSError):  # else the next writer moves it aside as a torn tail
+            with suppress(OSError):  # otherwise the next writer moves it aside as a torn tail
                 os.ftruncate(fd, self._size)
             raise
 
@@ -181,5 +181,5 @@ class DecisionLog:
         line = chunk[: end + 1] if end != -1 else mended(chunk) or chunk
         try:
             return Decision.from_bytes(line)
-        except ValueError as error:  # it was whole when it was taken in
+        except ValueError as error:  # it was valid when it was first read
             raise UsageError(f"{self.path}: the line at byte {offset} is damaged ({error})") from None

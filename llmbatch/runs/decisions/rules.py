@@ -1,6 +1,6 @@
-"""What a new decision makes of what stands, and what of it still holds: pure functions.
+"""How a new decision combines with existing ones, and which ones still apply: pure functions.
 
-What makes lines is called while no other reviewer can write.
+Functions that create lines are called while no other reviewer can write.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from llmbatch.runs.decisions.line import Decision, Standing
 
 
 def held(decision: Decision, labels: Container[str]) -> Decision:
-    """What of a decision still holds by a task's labels: a label that the task no longer has does not count."""
+    """The part of a decision that still applies: a label that the task no longer has does not count."""
     standings = tuple(standing for standing in decision.standings if standing.category in labels)
     if standings == decision.standings:
         return decision
@@ -29,15 +29,15 @@ def held(decision: Decision, labels: Container[str]) -> Decision:
 
 
 def decided(mine: Decision, *, seen: Decision | None, now: Decision | None) -> Decision:
-    """The line for a decision of mine.
+    """The line for a reviewer's decision.
 
     Args:
-        mine: what I decide, by what I have before my eyes.
-        seen: what stood when I looked at the row.
-        now: what stands by now.
+        mine: the decision, based on what the reviewer saw.
+        seen: the state when the reviewer opened the row.
+        now: the current state.
 
-    A reviewer's decision overrides the ones they had seen. What others decided in the meantime is not overwritten:
-    where it differs, the two are in conflict.
+    A reviewer's decision overrides the ones they had seen. What others decided in the meantime is not overwritten: if
+    it differs, the two are in conflict.
     """
     if now is None or now == seen:
         return mine
@@ -47,17 +47,17 @@ def decided(mine: Decision, *, seen: Decision | None, now: Decision | None) -> D
 
 
 def noted(note: str | None, *, undecided: Decision, now: Decision | None) -> Decision:
-    """What stands, with another note; `undecided` where nothing stands yet."""
+    """The current state with another note; `undecided` if there is none yet."""
     return replace(now or undecided, note=note)
 
 
 def as_it_stood(mine: Decision, before: Decision | None, *, now: Decision | None) -> Decision | None:
-    """The line that takes a decision of mine back, or None where another has decided since, knowing mine.
+    """The line that takes a reviewer's decision back, or None if another reviewer who saw it has decided since.
 
     Args:
         mine: the line that was written.
-        before: what stood before it.
-        now: what stands by now.
+        before: the state before it.
+        now: the current state.
     """
     if now is None or now == mine:
         return before or replace(mine, category=None, note=None, against=())
@@ -68,24 +68,24 @@ def as_it_stood(mine: Decision, before: Decision | None, *, now: Decision | None
 
 
 def mark_of(standing: Decision | None) -> str:
-    """Names what stands, by which a later decision says what its reviewer saw; empty if there is no decision."""
+    """An identifier of a state, with which a later decision says what its reviewer saw; empty without a decision."""
     if standing is None or not standing.standings:
         return ""
     digest = hashlib.blake2b(dump_line([astuple(one) for one in standing.standings]), digest_size=8).hexdigest()
-    return f"s{digest}"  # a letter first: spreadsheets take digits with an e among them for a number
+    return f"s{digest}"  # begins with a letter: spreadsheets read digits with an e among them as a number
 
 
 def last_said(lines: Iterable[Decision], reviewer: str) -> str | None:
-    """The label that a reviewer gave a text last and has not taken back, whatever others decided since.
+    """The last label that a reviewer gave a text and has not taken back, whatever others decided since.
 
     Args:
         lines: all lines about the text, in the log's order.
-        reviewer: whose.
+        reviewer: the reviewer.
     """
     before: list[Decision] = []
     said: list[str | None] = []
     for line in lines:
-        if line in before:  # someone took a decision back: it is as it was
+        if line in before:  # someone took a decision back: the earlier state is restored
             then = before.index(line) + 1
             del before[then:], said[then:]
             continue

@@ -1,4 +1,4 @@
-"""The run folder's truth: one line a finished row, what was sent before it, and the lock around both.
+"""The run folder's source of truth: one line per finished row, the log of requests sent, and the lock for both.
 
-Everything else in a run folder is made from here and the input. Nothing here knows of models or screens.
+Everything else in a run folder is derived from it and the input. Nothing here depends on models or screens.
 """

@@ -1,10 +1,10 @@
-"""What a long ledger comes to, kept beside it: resuming a million rows need not decode a million lines.
+"""A checkpoint next to a long ledger: resuming a million rows need not decode a million lines.
 
-1. A session writes the index of its ledger and the sums over it to `ledger.checkpoint`: in order at its end, and now
-   and then during the run.
-2. The next one takes them where the ledger begins with exactly the bytes that they were made of, by their SHA-256, and
-   decodes only what follows. The ledger stays the truth: every byte of it is still read.
-3. A checkpoint that is missing, damaged, of another version or of other bytes is passed over: all lines are decoded.
+1. A session writes the index of its ledger and the sums over it to `ledger.checkpoint`: at an orderly end, and from
+   time to time during the run.
+2. The next one uses them if the ledger begins with exactly the bytes that they were computed from, by their SHA-256,
+   and decodes only what follows. The ledger remains the source of truth: every byte of it is still read.
+3. A checkpoint that is missing, damaged, of another version or of other bytes is ignored: all lines are decoded.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from llmbatch.core.files import open_to_read, replacing
 from llmbatch.core.key_index import KeyIndex
 
 WORTHWHILE_BYTES = 4 << 20
-"""Fewer than these are decoded sooner than anybody waits for."""
+"""For fewer bytes, decoding takes no noticeable time."""
 
 _BLOCK = 1 << 20
 _MADE_BY = f"llmbatch {llmbatch.__version__}, {sys.byteorder} endian"
@@ -33,19 +33,19 @@ _MADE_BY = f"llmbatch {llmbatch.__version__}, {sys.byteorder} endian"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A ledger's first `size` bytes, in whole lines: the index of them, and the caller's sums over them."""
+    """The index of a ledger's first `size` bytes, which are whole lines, and the caller's sums over them."""
 
     size: int
     index: KeyIndex
     sums: dict[str, Any]
 
     def kept_apart(self) -> "Checkpoint":
-        """The same, which lines that are appended meanwhile do not change."""
+        """A copy that lines appended meanwhile do not change."""
         return replace(self, index=self.index.copied())
 
 
 def load_checkpoint(ledger: Path) -> Checkpoint | None:
-    """The checkpoint of a ledger, or None where there is none that fits it."""
+    """The checkpoint of a ledger, or None if there is none that matches it."""
     try:
         with open_to_read(_beside(ledger)) as file:
             beginning = file.readline()
@@ -66,7 +66,7 @@ def load_checkpoint(ledger: Path) -> Checkpoint | None:
 
 
 def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
-    """Keep a checkpoint of a ledger. Where that cannot be, the next session takes longer to begin, no more."""
+    """Write a checkpoint of a ledger. If that fails, the next session only takes longer to begin."""
     keys, values = checkpoint.index.arrays
     with suppress(OSError, UsageError), replacing(_beside(ledger)) as file:
         header = {
@@ -91,7 +91,7 @@ def _beside(ledger: Path) -> Path:
 
 
 def _digest(ledger: Path, size: int) -> str:
-    """Of the first `size` bytes.
+    """The digest of the first `size` bytes.
 
     Raises:
         EOFError: there are fewer.
@@ -108,7 +108,7 @@ def _digest(ledger: Path, size: int) -> str:
 
 
 def _blocks(values: "array[int]") -> Iterator[bytes]:
-    """Copies, since keys may come meanwhile: what is hashed is what is written."""
+    """Copies of the values, since keys may be added meanwhile: the same bytes are hashed and written."""
     raw = memoryview(values).cast("B")
     for start in range(0, len(raw), _BLOCK):
         yield bytes(raw[start : start + _BLOCK])

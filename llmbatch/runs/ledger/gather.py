@@ -1,7 +1,7 @@
-"""Taking over the lines of other ledgers: each once, however often it is tried and wherever a kill comes.
+"""Takes over the lines of other ledgers: each once, however often it is repeated and whenever it is killed.
 
-A line says when its row was sent, to the microsecond, so that two lines that say the same are one line. What is
-appended is what the ledger does not hold yet; how far the others were read is only noted to be quicker the next time.
+A line states when its row was sent, to the microsecond, so two equal lines are the same line. Lines that the ledger
+does not contain yet are appended; how far the others were read is recorded only to be faster the next time.
 """
 
 import os
@@ -25,22 +25,22 @@ _HASH = (1 << 64) - 1
 
 
 def gather_lines(ledger: Path, sent_log: Path, others: Mapping[str, Path], holds: Callable[[str], bool]) -> Path | None:
-    """Append what other ledgers hold and this one does not. The caller holds the locks of its folder.
+    """Append the lines of other ledgers that this one lacks. The caller holds the locks of its folder.
 
-    What a killed session of the folder left in `sent_log` stays as it is: the new lines are not taken for its answers.
+    What a killed session of the folder left in `sent_log` is preserved: the new lines do not count as its answers.
 
     Args:
-        ledger: that is appended to; it is made where there is none.
-        sent_log: beside it.
-        others: the other ledgers by names that stay the same; processes may be appending to them.
+        ledger: the ledger to append to; it is created if it does not exist.
+        sent_log: the log of requests next to it.
+        others: the other ledgers by stable names; processes may be appending to them.
         holds: whether lines with this key are wanted.
 
     Returns:
         The file that the ledger's torn tail was moved to, if there was one.
 
     Raises:
-        UsageError: a line that is wanted is damaged.
-        StorageFailed: what is new cannot be written.
+        UsageError: a wanted line is damaged.
+        StorageFailed: the new lines cannot be written.
     """
     read = _Read.of(ledger)
     behind = {name: path for name, path in others.items() if read.start(name, path) < _size(path)}
@@ -90,7 +90,7 @@ def _append(ledger: Path, sent_log: Path, lines: list[bytes]) -> None:
 
 
 def _digests(ledger: Path) -> KeyIndex:
-    """Of the whole records of its lines. What is damaged is found when the ledger is opened."""
+    """Digests of the whole records of its lines. Damage is found when the ledger is opened."""
     known = KeyIndex()
     if ledger.exists():
         with open_to_read(ledger) as file:
@@ -102,7 +102,7 @@ def _digests(ledger: Path) -> KeyIndex:
 
 
 def _records(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[tuple[int, bytes | None]]:
-    """The whole records behind `start`, each with the offset of its line's end; None for one that is not wanted."""
+    """The whole records after `start`, each with the offset of its line's end; None for one that is not wanted."""
     with open_to_read(path) as other:
         check, lines = LineCheck(from_start=start == 0, newest=LEDGER_FORMAT), LineReader(other.fileno())
         for number, offset, raw in whole_lines(other, start):
@@ -117,7 +117,7 @@ def _records(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[t
 
 
 def _whole(lines: LineReader, record: bytes, offset: int) -> bytes:
-    """A line of whichever format and ledger, as the same bytes.
+    """A line of any format and ledger in a canonical form.
 
     Raises:
         ValueError: it is not a line of a ledger.
@@ -128,7 +128,7 @@ def _whole(lines: LineReader, record: bytes, offset: int) -> bytes:
 
 
 class _Read:
-    """How far other ledgers were read, kept beside the one that took their lines over."""
+    """How far other ledgers were read, recorded next to the ledger that took their lines over."""
 
     def __init__(self, path: Path, ends: dict[str, int]) -> None:
         self._path = path
@@ -136,7 +136,7 @@ class _Read:
 
     @classmethod
     def of(cls, ledger: Path) -> "_Read":
-        """What is noted; nothing where the ledger is shorter than it was then."""
+        """The recorded offsets; empty if the ledger is shorter than it was then."""
         path = ledger.with_suffix(".gathered")
         try:
             with open_to_read(path) as file:
@@ -148,12 +148,12 @@ class _Read:
         return cls(path, {})
 
     def start(self, name: str, path: Path) -> int:
-        """From where on another ledger is to be read: from its start where it is shorter than it was."""
+        """The offset from which to read another ledger; 0 if it is shorter than it was."""
         end = self._ends.get(name, 0)
         return end if end <= _size(path) else 0
 
     def note(self, ends: dict[str, int]) -> None:
-        """Keep how far they were read now."""
+        """Record how far they were read now."""
         ledger = self._path.with_suffix(".jsonl")
         content = {"format": FORMAT, "size": _size(ledger), "ends": self._ends | ends}
         with replacing(self._path) as file:

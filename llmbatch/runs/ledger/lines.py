@@ -1,14 +1,14 @@
-"""How lines stand in a ledger's file: what many of them have in common is stated once, and has a name from then on.
+"""The form of lines in a ledger's file: what many of them have in common is stated once, and then only named.
 
     {"format":3,OWN,"time":"22:34:27.389857Z","shared":"4f1ea5b9",SHARED,"crc32":"9f3a11bc"}
     {"format":3,OWN,"time":"22:34:27.412006Z","shared":"4f1ea5b9","crc32":"01ddb5af"}
 
 The first of these lines states what it shares with others: the day, the prompt, the model and the like, which are
-`LedgerLine`'s last fields. The second one only names it. A name is the CRC-32 of the bytes SHARED.
+`LedgerLine`'s last fields. The second one only names it. The name is the CRC-32 of the bytes SHARED.
 
-1. A statement is made twice at once, soon a third time, and again before `WINDOW` bytes have come since the last. So
-   a line is read with what is before it, and where that is damaged, with what is behind it.
-2. A line whose time is not written as usual names nothing, and is complete in itself.
+1. A statement is made twice at first, soon a third time, and then again within each `WINDOW` bytes. So a line is read
+   with the statement before it, or, if that is damaged, with the one after it.
+2. A line whose time is not in the usual form names nothing, and is complete in itself.
 """
 
 import os
@@ -25,9 +25,9 @@ WINDOW = 64 << 10
 """Bytes."""
 
 _GAPS = (0, 8 << 10, WINDOW)
-"""Bytes from a statement to the next one of the same: after the first, after the second, and after any later one."""
+"""Bytes from a statement to its next repetition: after the first, after the second, and after any later one."""
 _MOST_STATEMENTS = 1_000
-"""That are remembered: a server whose answers have nothing in common must not fill the memory."""
+"""How many are remembered: a server whose answers have nothing in common must not fill the memory."""
 
 _STARTED = b',"started_at":"'
 _TIME = b',"time":"'
@@ -40,7 +40,7 @@ _STAMP = re.compile(rb"(\d{4}-\d\d-\d\d)T([\d:.]+Z)")
 
 @dataclass(slots=True)
 class _Statement:
-    """What a writer has stated under a name: how often, and where last."""
+    """What a writer has stated under a name: how often, and where it was last stated."""
 
     shared: bytes
     times: int
@@ -49,14 +49,14 @@ class _Statement:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What a reader puts back into a line, before its time of day and behind it."""
+    """What a reader inserts into a line, before and after its time of day."""
 
     day: bytes
     rest: bytes
 
 
 class LineWriter:
-    """Makes the lines that are appended to one file, in their order."""
+    """Encodes the lines that are appended to one file, in order."""
 
     def __init__(self) -> None:
         self._written = 0
@@ -67,14 +67,14 @@ class LineWriter:
         return self.encode_record(line.to_record())
 
     def encode_record(self, record: bytes) -> bytes:
-        """The same of a whole record, as `LedgerLine.to_record` makes it."""
+        """The same for a whole record, as created by `LedgerLine.to_record`."""
         parts = _parted(record)
         raw = seal(record) if parts is None else seal(self._abridged(*parts))
         self._written += len(raw)
         return raw
 
     def forget(self) -> None:
-        """State all again: a line that was made has not come into the file."""
+        """State everything again: an encoded line was not written to the file."""
         self._statements.clear()
 
     def _abridged(self, own: bytes, shared: bytes) -> bytes:
@@ -96,7 +96,7 @@ class LineReader:
     """Reads the lines of one file, in any order."""
 
     def __init__(self, fd: int) -> None:
-        """`fd`: of the file, for as long as lines are read."""
+        """`fd`: the file's descriptor, which must stay open while lines are read."""
         self._fd = fd
         self._shared: dict[bytes, _Shared] = {}
         self._learning = Lock()  # lines are looked up by several threads
@@ -106,7 +106,7 @@ class LineReader:
 
         Args:
             record: the line without its seal, of this format or an earlier one.
-            offset: where it stands in the file.
+            offset: its position in the file.
 
         Raises:
             ValueError: it is not a line of a ledger; the message says why.
@@ -114,10 +114,10 @@ class LineReader:
         return LedgerLine.from_record(self.whole(record, offset))
 
     def whole(self, record: bytes, offset: int) -> bytes:
-        """The record with all that it shares with others; one of an earlier format as it is. Arguments as for `read`.
+        """The record including what it shares with others; one of an earlier format unchanged. Arguments as for `read`.
 
         Raises:
-            ValueError: what it shares is stated nowhere near.
+            ValueError: what it shares is not stated nearby.
         """
         end = record.rfind(_SHARED_HEAD)
         if end < 0:
@@ -131,7 +131,7 @@ class LineReader:
         return record[:time] + shared.day + record[time + len(_TIME) : end] + shared.rest + rest
 
     def _found(self, name: bytes, offset: int) -> _Shared:
-        """What is stated before a line or, where that line is damaged, behind it."""
+        """What is stated before a line or, if that statement is damaged, after it."""
         start = max(offset - WINDOW, 0)
         for line in os.pread(self._fd, offset - start + 2 * WINDOW, start).splitlines(keepends=True):
             if name + _DATE in line:
@@ -143,7 +143,7 @@ class LineReader:
 
     def _stated(self, name: bytes, stated: bytes) -> _Shared:
         shared = _Shared(_STARTED + stated[len(_DATE) : _DATE_BYTES - 1] + b"T", stated[_DATE_BYTES:])
-        if name == _SHARED % crc32(stated):  # else a program of someone's own has changed the line
+        if name == _SHARED % crc32(stated):  # otherwise another program has changed the line
             with self._learning:
                 self._shared.pop(name, None)
                 self._shared[name] = shared
@@ -153,7 +153,7 @@ class LineReader:
 
 
 def record_of(raw: bytes) -> bytes:
-    """The record of any one line as it stands in the file, whose place in it is not known.
+    """The record of a single line of the file, whose position is not known.
 
     Raises:
         ValueError: it is damaged, or of a newer format.
@@ -162,7 +162,7 @@ def record_of(raw: bytes) -> bytes:
 
 
 def _parted(record: bytes) -> tuple[bytes, bytes] | None:
-    """A whole record's own part, with the time of day, and what it shares, with the day; None where it has no time."""
+    """A whole record's own part, with the time of day, and what it shares, with the day; None if it has no time."""
     start = record.rfind(_STARTED)
     stamp = _STAMP.match(record, start + len(_STARTED))
     if start < 0 or stamp is None or record[stamp.end()] != _QUOTE:

@@ -14,7 +14,7 @@ _NAME = ".lock"
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a live process works on the folder. Writes nothing."""
+    """Whether a live process is working on the folder. Writes nothing."""
     try:
         with open_to_read(folder / _NAME) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderBusy: a live process holds it; the message names that process.
-        StorageFailed: the lock's file cannot be made.
+        StorageFailed: the lock file cannot be created.
         UsageError: something else has its name.
     """
     path = folder / _NAME
@@ -48,21 +48,21 @@ def locked(folder: Path) -> Iterator[None]:
             ) from None
         except OSError as error:
             raise storage_failure(path, error) from error
-        with suppress(OSError):  # on a full disk the second process is refused without a name
+        with suppress(OSError):  # on a full disk, the message to the second process lacks the name
             os.truncate(fd, 0)
             os.pwrite(fd, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ},".encode(), 0)
         process = os.getpid()
         try:
             yield
         finally:
-            if os.getpid() == process:  # a fork, which has the descriptor too, neither ends the lock nor prolongs it
+            if os.getpid() == process:  # a fork, which also has the descriptor, must neither end nor prolong the lock
                 fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 
 
 def _take(fd: int) -> None:
-    """Take the exclusive lock. A process that only checks for a holder, as `is_locked` does, is gone in a moment.
+    """Take the exclusive lock. A process that only checks for a holder, as `is_locked` does, blocks it for a moment.
 
     Raises:
         BlockingIOError: a live process holds it.
@@ -71,7 +71,7 @@ def _take(fd: int) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # which goes together with those that look
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # compatible with processes that only check
             fcntl.flock(fd, fcntl.LOCK_UN)
         else:
             return

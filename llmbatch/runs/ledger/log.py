@@ -1,11 +1,11 @@
-"""The ledger: the one sink of the hot path, append-only.
+"""The ledger: the only sink of the hot path, append-only.
 
-Each line is one write to the operating system, so that a killed process loses nothing that it finished. Lines
-are synced to the disk in groups, at most a second apart: a power cut risks that second, no more.
+Each line is one write to the operating system, so a killed process loses nothing that it finished. Lines are synced to
+the disk in groups, at most a second apart: a power cut loses at most that second.
 
-The first write or sync that fails is kept as the ledger's `trouble`: from then on nothing more may be sent. Answers
-in flight still find room, in what was set aside for them. After a failed sync nothing counts as being on the disk any
-more, whatever a later one says: the kernel may have dropped what it could not write.
+The first write or sync that fails is kept as the ledger's `trouble`: from then on nothing more may be sent. There is
+still room for answers in flight, in the reserved space. After a failed sync, nothing counts as being on the disk, even
+if a later sync succeeds: the kernel may have dropped what it could not write.
 """
 
 import errno
@@ -29,7 +29,7 @@ from llmbatch.runs.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.runs.ledger.reserve import Reserve
 
 _LINES_AT_ONCE = 16 << 10
-"""Bytes: rows are looked up mostly in the order in which their lines stand."""
+"""Bytes per read: rows are mostly looked up in the order of their lines."""
 
 
 class Ledger:
@@ -49,7 +49,7 @@ class Ledger:
         self.trouble: StorageFailed | None = None
         """Why nothing more may be sent: the first write or sync that failed, whether or not its line was kept."""
         self.lost = 0
-        """Lines that could not be kept."""
+        """Lines that could not be written."""
         self._reread = reread
         self._labels = labels
         self._fd = fd
@@ -61,10 +61,10 @@ class Ledger:
         self._full_at = _largest_file() - (reserve.size if reserve is not None else 0)
         self._reader, self._writer = LineReader(fd), LineWriter()
         self._appended = 0
-        self._synced = -1  # lines that a killed process left may not be on the disk yet
+        self._synced = -1  # lines of a killed process may not be on the disk yet
         self._is_doubtful = False
         self._is_torn = False
-        self._block = 0, b""  # read last, from this offset on
+        self._block = 0, b""  # the last block read, and its offset
 
     @classmethod
     def open(
@@ -81,20 +81,20 @@ class Ledger:
 
         Args:
             path: the file.
-            on_line: called with the offset and content of each line that stands there already.
-            reread: what a line is taken for when it is passed on or looked up, where it counts otherwise now than when
+            on_line: called with the offset and content of each existing line.
+            reread: applied to each line that is passed on or looked up, if it counts differently now than when it was
                 written.
-            labels: all that an answer can say. A line that says something else is no result: its row is not done.
-                None where no row is looked up.
-            reserve: room for lines on a full disk; taken by the caller.
-            checkpoint: of its beginning, whose lines are not passed on then.
+            labels: all valid labels. A line with another one is not a result: its row is not done. None if no row is
+                looked up.
+            reserve: space for lines on a full disk; reserved by the caller.
+            checkpoint: of its beginning, whose lines are then not passed on.
 
         Returns:
             The ledger, and the file that a torn tail was moved to, if there was one.
 
         Raises:
-            UsageError: a line in the middle is damaged, or no file of the user's own has that name.
-            StorageFailed: it cannot be made or mended.
+            UsageError: a line in the middle is damaged, or the name belongs to something other than a file of the user.
+            StorageFailed: it cannot be created or repaired.
         """
         with storing(path):
             torn = cut_torn_tail(path)
@@ -127,24 +127,24 @@ class Ledger:
 
     @property
     def size(self) -> int:
-        """Bytes that whole lines take."""
+        """Total size of whole lines in bytes."""
         return self._size
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the ledger's name still leads to it: no one has deleted, moved or replaced the folder meanwhile."""
+        """Whether the ledger's name still leads to it, and the folder has not been deleted, moved or replaced."""
         try:
             return os.path.samestat(self.path.lstat(), self._identity)
         except FileNotFoundError:
             return False
         except OSError:
-            return True  # what is wrong there shows when it is written to
+            return True  # an error will show at the next write
 
     def append(self, line: LedgerLine) -> None:
-        """Add a line. Look at `trouble` afterwards: where it is set, this line was kept, and no other may be asked.
+        """Add a line. Check `trouble` afterwards: if it is set, this line was written, but no other row may be sent.
 
         Raises:
-            StorageFailed: it could not be kept; what was written of it is cut off again.
+            StorageFailed: it could not be written; what was written of it is cut off again.
         """
         raw = self._writer.encode(line)
         try:
@@ -162,11 +162,11 @@ class Ledger:
             self._failed(StorageFailed(why, hint="raise it, then run the same command again"))
 
     def sync(self) -> None:
-        """Bring what was appended to the disk; blocks, so call it off the event loop.
+        """Sync what was appended to the disk; blocks, so do not call it in the event loop.
 
         Raises:
-            StorageFailed: the disk did not take it, now or earlier; what it holds since the last good sync is unknown.
-                Or the ledger is not in its place any more: further answers would be lost.
+            StorageFailed: a sync failed, now or earlier; what is on disk since the last successful one is unknown. Or
+                the ledger is no longer in its place: further answers would be lost.
         """
         if not self.is_in_place:
             why = f"{self.path}: was deleted or moved during the run"
@@ -188,38 +188,38 @@ class Ledger:
         self._synced = appended
 
     def is_done(self, key: str) -> bool:
-        """Whether the key's latest outcome is final and no failure."""
+        """Whether the key's latest outcome is final and not a failure."""
         packed = self._index.get(short(key))
         return packed is not None and not packed & 1
 
     def begin_session(self) -> None:
-        """What is appended from now on is this session's."""
+        """Mark that lines appended from now on belong to this session."""
         self._session_began_at = self._size
 
     def was_written(self, key: str) -> bool:
-        """Whether the key has a line, of whichever session."""
+        """Whether the key has a line, from any session."""
         return self._index.get(short(key)) is not None
 
     def is_of_session(self, key: str) -> bool:
-        """Whether the key's latest line is this session's."""
+        """Whether the key's latest line is from this session."""
         if self._size <= self._session_began_at:
             return False
         packed = self._index.get(short(key))
         return packed is not None and packed >> 1 >= self._session_began_at
 
     def latest(self, key: str) -> LedgerLine | None:
-        """The key's latest line, or None where there is none or what it says can be no outcome."""
+        """The key's latest line, or None if there is none or it is not a valid outcome."""
         packed = self._index.get(short(key))
         if packed is None:
             return None
         try:
             line = self._reader.read(record_of(self._line_at(packed >> 1)), packed >> 1)
-        except ValueError as error:  # it was whole when the ledger was opened
+        except ValueError as error:  # it was valid when the ledger was opened
             raise UsageError(f"{self.path}: the line at byte {packed >> 1} is damaged ({error})") from None
         return self._reread(line) if line.key == key and line.can_be(self._labels) else None
 
     def checkpoint(self, sums: dict[str, Any]) -> Checkpoint:
-        """What is known of all its lines, to begin the next session with; `sums` are the caller's, over the same."""
+        """A checkpoint of all its lines, for the start of the next session; `sums` are the caller's, over the same."""
         return Checkpoint(self._size, self._index, sums)
 
     def close(self) -> None:
@@ -249,7 +249,7 @@ class Ledger:
             raise self._failed(storage_failure(self.path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
 
     def _failed(self, failure: StorageFailed) -> StorageFailed:
-        """Keep a failure, where it is the first."""
+        """Keep a failure, if it is the first."""
         if self.trouble is None:
             self.trouble = failure
         return failure
@@ -257,11 +257,11 @@ class Ledger:
     def _cut_back(self) -> None:
         try:
             os.ftruncate(self._fd, self._size)
-        except OSError:  # the next opening cuts the torn tail; a line behind it would be damaged
+        except OSError:  # the next open cuts the torn tail; a line after it would be damaged
             self._is_torn = True
 
     def _line_at(self, offset: int) -> bytes:
-        start, block = self._block  # both at once: other threads look up as well
+        start, block = self._block  # read both at once: other threads also look up lines
         end = block.find(b"\n", offset - start) if start <= offset < start + len(block) else -1
         if end != -1:
             return block[offset - start : end + 1]
@@ -297,6 +297,6 @@ def _packed(offset: int, line: LedgerLine, labels: Container[str] | None) -> int
 
 
 def _largest_file() -> int:
-    """Bytes that a file of this process may have."""
+    """Maximum size of a file of this process in bytes."""
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit

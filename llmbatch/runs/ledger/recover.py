@@ -1,10 +1,10 @@
-"""Opening a ledger after whatever happened to it.
+"""Opens a ledger after a crash or damage.
 
 1. A torn tail (no newline at its end, half a character, a block of NULs) is the only damage that a crash can do:
-   it is moved aside to `ledger.torn-N`, cut off and reported. A last line that lacks no more than its newline, by its
-   checksum, gets that back.
-2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
-   were paid for may be lost, until `llmbatch repair` has moved bad lines aside and kept the rest.
+   it is moved aside to `ledger.torn-N`, cut off and reported. If a last line lacks only its newline, by its checksum,
+   the newline is added.
+2. A bad line anywhere else means that something else wrote to the file. The ledger is refused, and the error names the
+   line, since rows that were paid for may be lost, until `llmbatch repair` has moved bad lines aside.
 """
 
 import os
@@ -26,7 +26,7 @@ _NEWLINE = ord("\n")
 
 
 def cut_torn_tail(path: Path) -> Path | None:
-    """Cut what follows the last newline, unless that is a whole line but for its newline, which it gets then.
+    """Cut what follows the last newline, unless it is a whole line that lacks only its newline, which is then added.
 
     Returns:
         The file that it was moved to (`ledger.torn-N`), or None.
@@ -56,11 +56,11 @@ def cut_torn_tail(path: Path) -> Path | None:
 
 
 def write_again(path: Path, offset: int) -> None:
-    """Write what stands behind `offset` once more, and bring it to the disk.
+    """Write everything after `offset` again, and sync it.
 
-    For what a session has left that did not end in order: its last sync may have failed, and after that the kernel
-    takes pages for clean that the disk never took. Written again, they are synced or the failure shows. The bytes are
-    the same, so that a kill in the middle of it changes nothing.
+    This is for the lines of a session that did not end in an orderly way: its last sync may have failed, after which
+    the kernel considers pages clean that are not on disk. Written again, they are synced, or the failure is detected.
+    The bytes are the same, so a kill in the middle changes nothing.
     """
     if not path.exists():
         return
@@ -78,10 +78,10 @@ def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]
 
     Args:
         path: the ledger. What follows its last newline is not read.
-        start: the offset of the first line to read; lines from there on all have checksums.
+        start: the offset of the first line to read; all lines from there on have checksums.
 
     Raises:
-        UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
+        UsageError: a line is not a ledger line, or of a newer format; the error states its number and the reason.
     """
     if not path.exists():
         return
@@ -96,9 +96,9 @@ def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]
 
 
 def whole_lines(ledger: BinaryIO, start: int) -> Iterator[tuple[int, int, bytes]]:
-    """Each line behind `start`: its number from there, counted from 1, its offset, and its bytes with their newline.
+    """Each line after `start`: its number from there, counted from 1, its offset, and its bytes with their newline.
 
-    What was torn off, or is being written, is not among them; a line that lacks no more than its newline is.
+    A torn or incomplete last line is left out, unless it lacks only its newline.
     """
     offset = start
     ledger.seek(start)
@@ -111,7 +111,7 @@ def whole_lines(ledger: BinaryIO, start: int) -> Iterator[tuple[int, int, bytes]
 
 
 def refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
-    """What is wrong with the `number`-th line of a ledger behind the offset `start`."""
+    """The error for the `number`-th line of a ledger after the offset `start`."""
     where = f"{path}: line {number + _lines_before(start, path)}"
     if isinstance(error, NewerFormatError):
         return UsageError(f"{where}: {error}; nothing was sent", hint="use that version for this run folder")
@@ -122,7 +122,7 @@ def refusal(path: Path, start: int, number: int, error: Exception) -> UsageError
 
 
 def fewest_lines(path: Path) -> int:
-    """About how many lines a ledger has, by the length of its first ones: rather too few than too many."""
+    """A low estimate of how many lines a ledger has, from the length of its first ones."""
     if not path.exists():
         return 0
     with open_to_read(path) as ledger:
@@ -155,11 +155,11 @@ def salvage(
     Args:
         path: a log of sealed lines. What follows its last newline is not read.
         newest: the newest format of such lines.
-        read: makes a line of a record whose seal is off, and of its offset.
-        write: makes its sealed bytes again.
+        read: parses a record without its seal, given its offset.
+        write: returns its sealed bytes again.
 
     Returns:
-        What was moved; None where every line is whole.
+        What was moved; None if every line is valid.
 
     Raises:
         UsageError: a line is of a newer format.
@@ -180,7 +180,7 @@ def salvage(
 
 
 def _judged(path: Path, newest: int, read: Callable[[bytes, int], _Line]) -> Iterator[tuple[bytes, _Line | None]]:
-    """Each line as it stands, and what it says; None where it is damaged."""
+    """Each line's bytes, and its parsed content; None if it is damaged."""
     if not path.exists():
         return
     check = LineCheck(from_start=True, newest=newest)
@@ -202,7 +202,7 @@ def _lines_before(offset: int, path: Path) -> int:
 
 
 def _end_of_last_line(path: Path) -> int:
-    """The offset behind the last newline, found from the end."""
+    """The offset after the last newline, found from the end."""
     with open_to_read(path) as file:
         position = file.seek(0, os.SEEK_END)
         while position > 0:

@@ -1,7 +1,7 @@
-"""Disk space set aside like money: answers that are paid for must find room also when the disk is full.
+"""Reserved disk space: there must be room for answers that are paid for, even when the disk is full.
 
-While a run is in progress, a file of zeros stands in its folder. When a line of the ledger finds no room, the file is
-deleted, the line is written into the room that this gives, and nothing more is sent.
+While a run is in progress, there is a file of zeros in its folder. When there is no room for a ledger line, the file is
+deleted, the line is written into the freed space, and nothing more is sent.
 """
 
 import os
@@ -12,30 +12,30 @@ from llmbatch.core.errors import StorageFailed
 from llmbatch.core.files import open_file
 
 _LINE_BYTES = 4096
-"""Room for one row: a line is some 700 bytes, and up to six times that with a long answer in it."""
+"""Space for one row: a line is some 700 bytes, and up to six times that with a long answer in it."""
 
 
 class Reserve:
-    """Holds the space. What another process writes in the instant after it is given back is beyond our power."""
+    """Holds the space. It cannot prevent another process from using the space as soon as it is freed."""
 
     def __init__(self, path: Path, *, rows: int) -> None:
-        """`rows` is how many may still end once nothing more is sent."""
+        """`rows` is how many rows may still end once nothing more is sent."""
         self.size = rows * _LINE_BYTES
         self._path = path
         self._is_held = False
 
     def take(self) -> None:
-        """Set the space aside. A reserve that a killed session left behind is taken over.
+        """Reserve the space. A reserve that a killed session left behind is taken over.
 
         Raises:
-            StorageFailed: the disk has not even that much.
+            StorageFailed: the disk does not have this much space.
             UsageError: something else has the file's name.
         """
         try:
             fd = open_file(self._path, os.O_RDWR | os.O_CREAT)
             self._is_held = True
             try:
-                os.posix_fallocate(fd, 0, self.size)  # where the file system cannot, the C library writes zeros
+                os.posix_fallocate(fd, 0, self.size)  # the C library writes zeros if it is not supported
             finally:
                 os.close(fd)
         except OSError as error:
@@ -47,7 +47,7 @@ class Reserve:
             ) from error
 
     def release(self) -> bool:
-        """Give the space back. Returns whether there was any."""
+        """Free the space. Returns whether there was any."""
         was_held, self._is_held = self._is_held, False
         if was_held:
             with suppress(OSError):

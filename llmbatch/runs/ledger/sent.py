@@ -1,16 +1,15 @@
-"""What was sent and may have been billed, known even after a kill.
+"""What was sent and may have been billed, recorded even if the process is killed.
 
-Before a request leaves, one short line goes to `sent.log`: a killed process's writes survive it, and they are synced
-in the group with the ledger, so that a power cut takes what was sent since, at most about a second. The first line
-states where the ledger ended when the file began, so that only outcomes behind that offset count as answers to what
-follows; it stands there twice, since without it an open send could not be distinguished from one that ended. A row
-that is sent again has no line in the ledger yet: the outcome of its last request is here, as a line that replaces the
-first one.
+Before a request is sent, one short line is written to `sent.log`. It survives a kill of the process, and is synced
+together with the ledger, so a power cut loses at most about a second of it. The first line states where the ledger
+ended when the file began, so that only outcomes after that offset count as answers to what follows; it is written
+twice, since without it an open request could not be distinguished from one that ended. A row that is sent again has no
+line in the ledger yet: the outcome of its last request is here, as a line that replaces the first one.
 
-A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
+A damaged line counts as a request that was billed, at the maximum cost of any request in the file.
 
-A long session starts the file over from time to time, with only the sends that have no outcome yet: after a kill the
-next process reads all of it.
+A long session rewrites the file from time to time, with only the requests that have no outcome yet, since the next
+process reads all of it after a kill.
 """
 
 import errno
@@ -46,7 +45,7 @@ from llmbatch.runs.ledger.recover import read_lines
 
 _Count = Annotated[int, Meta(ge=0)]
 _LINES = re.compile(rb'\n|(?=\{"format":)')
-"""Where a line ends, or the next one begins because the newline between them is damaged."""
+"""The end of a line, or the beginning of the next one if the newline between them is damaged."""
 _AMOUNT = re.compile(rb'"at_most_nusd":(.{1,12}?)[,}]')
 
 
@@ -56,27 +55,27 @@ class Damage:
 
     requests: int = 0
     at_most_nanousd: int = 0
-    """Of all of them; 0 where the file does not say what a request may cost."""
+    """Maximum cost of all of them; 0 if the file does not say what a request may cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What the last session left: where the ledger ended when the file began, the session, and what it sent since."""
+    """What the last session left: the end of the ledger when the file began, the session, and what it sent since."""
 
     ledger_offset: int | None
-    """None where the file does not say it any more: then no send is known to have ended."""
+    """None if the file no longer says it: then no request is known to have ended."""
     started_at: str
     came_to: Mapping[str, Any]
-    """What the session had come to before that offset, as it was given to `begin_again`."""
+    """The session's totals before that offset, as passed to `begin_again`."""
     sends: tuple["Sent", ...]
     damage: Damage = Damage()
 
     def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
-        """The sends without a ledger line that are not known to be free: possibly billed.
+        """The requests without a ledger line that are not known to be free: possibly billed.
 
         Args:
-            settled: by the key, the attempts of its lines behind the offset. A row that is asked of several models has
-                a line for each, so that its first ones say nothing of a later send.
+            settled: by key, the attempts of its lines after the offset. A row that is sent to several models has a
+                line for each, so the first lines say nothing about a later request.
         """
         ended, lost = Counter(settled), []
         for sent in self.sends:
@@ -88,14 +87,14 @@ class Leftovers:
 
 
 def carry_leftovers(path: Path, ledger: Path, *, beyond: int) -> None:
-    """Before lines of others are appended to a ledger: see to it that they are not taken for a killed session's.
+    """Before lines of other ledgers are appended, make sure that they do not count as a killed session's.
 
-    What the session left starts over behind them, with its totals and the sends that have no outcome. That
-    holds also where the lines do not come, or only in part.
+    What the session left is rewritten to start after them, with its totals and the requests that have no outcome. This
+    is correct even if the lines are not appended, or only in part.
 
     Args:
-        path: the `sent.log`; where there is none, nothing is left.
-        ledger: the ledger beside it.
+        path: the `sent.log`; if it does not exist, nothing was left.
+        ledger: the ledger next to it.
         beyond: bytes that will be appended.
 
     Raises:
@@ -127,7 +126,7 @@ _NO_KEY = "damaged"
 
 
 class SentLog:
-    """Append-only, one file a session; the next session reads what the last one left, then starts it over."""
+    """Append-only, one file per session; the next session reads what the last one left, then starts a new file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -136,10 +135,10 @@ class SentLog:
         self._synced = 0
         self._started_at = ""
         self._open: dict[str, list[Sent]] = {}
-        """The sends of rows that have no outcome yet."""
+        """The requests of rows that have no outcome yet."""
 
     def leftovers(self) -> Leftovers | None:
-        """What the last session left, or None where it ended in order.
+        """What the last session left, or None if it ended in an orderly way.
 
         Raises:
             UsageError: the file is of a newer format.
@@ -157,7 +156,7 @@ class SentLog:
             raise UsageError(f"{self._path}: {error}", hint="use that version for this run folder") from None
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
-        """Start a session's file over.
+        """Start a new file for a session.
 
         Raises:
             StorageFailed: it cannot be written, so that nothing may be sent.
@@ -171,14 +170,14 @@ class SentLog:
             sync_folder(self._path.parent)
 
     def begin_again(self, ledger_offset: int, came_to: Mapping[str, Any]) -> None:
-        """Leave out the sends whose outcome stands in the ledger before `ledger_offset`, all of it on the disk.
+        """Drop the requests whose outcome is in the ledger before `ledger_offset`, which must be synced.
 
         Args:
-            ledger_offset: where the ledger ends now.
+            ledger_offset: the current end of the ledger.
             came_to: what the session has cost so far, for the next reader of the file.
 
         Raises:
-            StorageFailed: that cannot be written; the file is as it was.
+            StorageFailed: it cannot be written; the file is unchanged.
         """
         with storing(self._path):
             beside, fd = create_beside(self._path)
@@ -202,10 +201,10 @@ class SentLog:
         self._fd, self._size, self._synced = fd, size, size
 
     def sync(self) -> None:
-        """Bring to the disk what was sent; blocks, so call it off the event loop, before the ledger is synced.
+        """Sync what was recorded; blocks, so do not call it in the event loop, and call it before syncing the ledger.
 
         Raises:
-            StorageFailed: the disk did not take it, so that nothing more may be sent.
+            StorageFailed: the sync failed, so nothing more may be sent.
         """
         size = self._size
         if self._fd is None or size == self._synced:
@@ -215,10 +214,10 @@ class SentLog:
         self._synced = size
 
     def record(self, *sent: Sent) -> None:
-        """Write down a request that is about to leave, or its outcome: all its rows, or none.
+        """Record a request that is about to be sent, or its outcome: all its rows, or none.
 
         Raises:
-            StorageFailed: that cannot be kept, so no request must leave.
+            StorageFailed: it cannot be recorded, so the request must not be sent.
         """
         assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
         self._size = self._write(self._fd, self._size, sent)
@@ -230,15 +229,15 @@ class SentLog:
                 sends.append(one)
 
     def settle(self, key: str, attempts: int) -> None:
-        """Take note that a line with so many attempts stands in the ledger."""
+        """Note that a line with this many attempts is in the ledger."""
         sends = self._open.pop(key, [])
         if len(sends) > attempts:
             self._open[key] = sends[attempts:]
 
     def close(self, *, settled: bool) -> None:
-        """End the session. `settled` means that every send has its outcome in the ledger: the file can be deleted.
+        """End the session. `settled` means that every request has its outcome in the ledger: the file can be deleted.
 
-        Where it cannot be deleted it does no harm: the next session finds all of it settled.
+        If it cannot be deleted, this does no harm: the next session finds that everything is settled.
         """
         if self._fd is not None:
             os.close(self._fd)
@@ -248,21 +247,21 @@ class SentLog:
                 self._path.unlink(missing_ok=True)
 
     def _write(self, fd: int, size: int, records: "Sequence[_Beginning | Sent]") -> int:
-        """Add records to a file of so many bytes, all or none. Returns its size then."""
+        """Add records to a file of `size` bytes, all or none. Returns its new size."""
         raw = b"".join(seal(encode(record)) for record in records)
         try:
             written = os.write(fd, raw)
         except OSError as error:
             raise storage_failure(self._path, error) from error
         if written != len(raw):
-            with suppress(OSError):  # else it counts as a damaged line, though nothing was sent
+            with suppress(OSError):  # otherwise it counts as a damaged line, although nothing was sent
                 os.ftruncate(fd, size)
             raise storage_failure(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         return size + written
 
 
 class _Beginning(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
-    """The first line: where the ledger ended then, the session, and what it had come to before."""
+    """The first line: the end of the ledger at that time, the session, and its totals until then."""
 
     ledger_offset: _Count
     started_at: str
@@ -274,10 +273,10 @@ _COPIES = 2
 
 @dataclass(slots=True)
 class _Found:
-    """What a file holds, line by line."""
+    """The content of a file, line by line."""
 
     copies: int
-    """Of the first line, as the file was written."""
+    """The file's format, from its first line."""
     beginnings: list[_Beginning]
     records: list[Sent]
     damaged: list[bytes]
@@ -307,7 +306,7 @@ class _Found:
         return Leftovers(first.ledger_offset, first.started_at, first.came_to, sends, self._damage())
 
     def _damage(self) -> Damage:
-        """Of the first line's copies only one is needed."""
+        """The damaged lines; only one of the first line's two copies is needed."""
         requests = max(len(self.damaged) - max(self.copies - len(self.beginnings), 0), 0)
         return Damage(requests, requests * self._most_nanousd())
 
@@ -319,7 +318,7 @@ class _Found:
 
 
 def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
-    """The sends in their order, each as it is known at last."""
+    """The requests in order, each in its latest state."""
     sends: list[Sent] = []
     latest: dict[str, int] = {}
     for sent in records:

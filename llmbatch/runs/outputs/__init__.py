@@ -1,7 +1,7 @@
-"""Results, review, failed and sample: files, or tables of a database, made from ledger, input and decisions.
+"""Results, review, failed and sample: files, or database tables, derived from ledger, input and decisions.
 
-They are never written to otherwise. A file is written beside the old one and renamed into place, tables change in one
-transaction, so that no reader sees half of anything and no two disagree.
+They are never modified in place. A new file is written and renamed into place, and tables change in one transaction, so
+no reader sees incomplete data and no two views disagree.
 """
 
 from llmbatch.runs.outputs.basis import Basis, basis_of_outputs, size_of

@@ -1,6 +1,6 @@
-"""What the views of a folder were made of, kept beside them: where the logs have grown since, they are rebuilt.
+"""What the views of a folder were made from, recorded next to them: if the logs have grown since, they are rebuilt.
 
-It is renamed into place behind the views, so that it never speaks of more than they hold.
+It is renamed into place after the views, so it never claims more than they contain.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ FILE = "views.json"
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What views follow from."""
+    """What views were made from."""
 
     ledger_bytes: int
     decisions_bytes: int
     plan: str
-    """Digest of the run's plan, threshold, calibrations and what else decides on a row's place."""
+    """Digest of the run's plan, threshold, calibrations and everything else that decides on a row's view."""
 
     def to_bytes(self) -> bytes:
         """The file's content."""
@@ -30,7 +30,7 @@ class Basis:
 
 
 def basis_of_outputs(folder: Path) -> Basis | None:
-    """What the views in a folder were made of; None where the file that says it is missing or damaged."""
+    """What the views in a folder were made from; None if the file that states it is missing or damaged."""
     try:
         with open_to_read(folder / FILE) as file:
             found = orjson.loads(unseal_file(file.read()))
@@ -41,7 +41,7 @@ def basis_of_outputs(folder: Path) -> Basis | None:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a log; 0 where there is none."""
+    """Size of a log in bytes; 0 if there is none."""
     try:
         return path.lstat().st_size
     except FileNotFoundError:

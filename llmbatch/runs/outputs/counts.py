@@ -1,4 +1,4 @@
-"""What the views of a run come to."""
+"""Counts of the views of a run."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ class OutputCounts:
     failures: Mapping[str, int]
     answered_by: Mapping[str, int]
     files: Mapping[str, Path | TableName | str]
-    """Where the views were written, by their names."""
+    """Where the views were written, by name."""
     flags: Mapping[str, int] = field(default_factory=dict)
-    """Rows by what is particular about them, as `truncated`."""
+    """Rows by flag, such as `truncated`."""
     stale_decisions: int = 0
-    """Texts with a human decision that no row has now, or whose label the task has no more."""
+    """Texts with a human decision that no row has now, or whose label is no longer in the task."""
     other_models: frozenset[str] = frozenset()
-    """Of the models in `answered_by`, those that were not asked where they answered."""
+    """Models in `answered_by` that answered although another one was requested."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Input fields that views carry by another name, since theirs is one of the views' own."""
+    """Input fields that views carry under another name, since their name is one of the views' own."""
     service_tiers: Mapping[str, int] = field(default_factory=dict)
     """Rows by the service tier that their answers report."""
     nul_values: int = 0
-    """Values that could not be written as they are, since a database has no NUL in texts."""
+    """Values that were changed, since a database does not allow NUL in texts."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     models: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Asked for, and answered."""
+    """Requested model, and the model that answered."""
     flags: Counter[str] = field(default_factory=Counter)
     service_tiers: Counter[str] = field(default_factory=Counter)
     decided: KeyIndex = field(default_factory=KeyIndex)
@@ -99,7 +99,7 @@ class Tally:
                 self.service_tiers[line.service_tier] += 1
 
     def frozen(self, files: Mapping[str, Path | TableName | str], decisions: TaskDecisions) -> OutputCounts:
-        """The counts as they stand, with the views' files."""
+        """The current counts, with the views' files."""
         answered_by = Counter[str]()
         for (_, answered), count in self.models.items():
             answered_by[answered] += count

@@ -1,4 +1,4 @@
-"""Several labels of a row as several records: one per label of a field."""
+"""Writes a row with several labels as several records: one per label of a field."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ class ExplodingWriter:
 
 
 def _labels(value: Any) -> Iterator[Any]:
-    """The labels of a list, or of a cell that joins them; of an empty list none, once."""
+    """The labels in a list, or in a cell that joins them; for an empty list, one value for none."""
     if isinstance(value, list):
         yield from value or [None]
     elif isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What results can be exported as: JSON lines, CSV, Parquet, and what other packages bring as plug-ins."""
+"""Export formats of results: JSON lines, CSV, Parquet, and those that other packages provide as plug-ins."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,26 @@ from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter, 
 
 
 class OutputFormat(Protocol):
-    """One format of results. It keeps nothing of a file."""
+    """One format of results. It keeps no state about a file."""
 
     @property
     def suffix(self) -> str:
-        """Of its files, without the point."""
+        """Suffix of its files, without the dot."""
 
     @property
     def has_columns(self) -> bool:
-        """Whether all columns have to be known before the first record."""
+        """Whether all columns must be known before the first record."""
 
     @property
     def is_typed(self) -> bool:
-        """Whether values have JSON's types; else each is a text, and none is an empty one."""
+        """Whether values have JSON types; otherwise each is a string, and a missing one is empty."""
 
     def writer(self, file: BinaryIO, columns: Sequence[str]) -> RecordWriter:
-        """A writer of records into a file that is open and empty, and that its owner closes.
+        """A writer of records into an open, empty file, which its owner closes.
 
         Args:
-            file: where to.
-            columns: the records' fields in order; none where `has_columns` is false.
+            file: the file.
+            columns: the records' fields in order; empty if `has_columns` is false.
         """
 
 
@@ -59,7 +59,7 @@ class _Csv:
 
 
 def output_format(name: str, *, bom: bool = False) -> OutputFormat:
-    """The format that the user asks for by its name.
+    """The format of this name.
 
     Args:
         name: `jsonl`, `csv`, `parquet`, or a plug-in's.
@@ -85,7 +85,7 @@ _SUFFIX = re.compile(r"[a-z0-9]{1,16}(\.[a-z0-9]{1,16})?")
 
 
 class _PluggedFormat:
-    """Passes records on to a plug-in, and blames it for what goes wrong."""
+    """Passes records on to a plug-in, and names it in errors."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin

@@ -1,4 +1,4 @@
-"""Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
+"""Makes the views of a run: one pass over the input, in order, with each row looked up in the ledger."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,10 +37,10 @@ _BASIS = "basis"
 
 
 def check_outputs(folder: Path) -> None:
-    """See to it that nothing but views of the user's own stands where a run will write them.
+    """Check that nothing except the user's own views exists where a run will write its views.
 
     Raises:
-        UsageError: something else does.
+        UsageError: something else exists there.
     """
     for name in (RESULTS, REVIEW, FAILED_VIEW, SAMPLE):
         check_own(folder / f"{name}.jsonl")
@@ -48,12 +48,12 @@ def check_outputs(folder: Path) -> None:
 
 
 def write_outputs(folder: Path, rows: RunRows) -> OutputCounts:
-    """Write the views of a run into `folder`, replacing those that stand there.
+    """Write the views of a run into `folder`, replacing existing ones.
 
     A row is in exactly one of results, review and failed, or undone; the sample copies finished rows.
 
     Raises:
-        StorageFailed: they cannot be written now; those that stand there are untouched.
+        StorageFailed: they cannot be written; existing ones are unchanged.
     """
     try:
         return _make_views(folder, rows)
@@ -100,7 +100,7 @@ def _make_views(folder: Path, rows: RunRows) -> OutputCounts:
 
 
 def count_outputs(rows: RunRows, on_outcome: Callable[[Outcome | Rejection], None] | None = None) -> OutputCounts:
-    """What the views of a run would hold, without writing them. `on_outcome` is given each row on the way."""
+    """Count the rows of a run's views without writing them. `on_outcome` is called with each row."""
     tally = Tally(rows.decisions.label_space)
     for item, _ in rows.outcomes():
         if on_outcome is not None:
@@ -113,7 +113,7 @@ def count_outputs(rows: RunRows, on_outcome: Callable[[Outcome | Rejection], Non
 
 
 def renamed_fields(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
-    """The carried fields by their names in the views; those that differ go into `renamed`."""
+    """The carried fields by their names in the views; those that differ are added to `renamed`."""
     beside = {column(name, own): value for name, value in carried.items()}
     if beside.keys() != carried.keys():
         renamed |= {name: column(name, own) for name in carried if column(name, own) != name}
@@ -127,13 +127,13 @@ def _record(item: Outcome, carried: Mapping[str, Any], values: Values, error_nam
 
 
 def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
-    """Where it is kept what the run folder's own views were made of."""
+    """The file that records what the run folder's own views were made from."""
     return {} if options.format is not JSONL or options.plan is None else {_BASIS: folder / BASIS_FILE}
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """A table's header must know all columns before the first row: the carried ones, all of the input, the error's."""
+    """Columns for a table's header, which are needed before the first row: carried, all of the input, the error's."""
 
     carried: tuple[str, ...]
     everything: tuple[str, ...]
@@ -153,7 +153,7 @@ def _columns(rows: RunRows, own: Container[str]) -> _Columns:
 
 
 def _headers(columns: _Columns | None, own: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The columns of each view; none where they need not be known."""
+    """The columns of each view; empty if they need not be known."""
     if columns is None:
         return {}
     return {

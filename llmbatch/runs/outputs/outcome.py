@@ -1,4 +1,4 @@
-"""Where a row stands: decided by the ledger's latest line, people's decisions and the present threshold."""
+"""The outcome of a row, from the ledger's latest line, human decisions and the current threshold."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ RESULTS, REVIEW, FAILED_VIEW, UNDONE = "results", "review", "failed", "undone"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A row, the model's answer, and what people said of it."""
+    """A row, the model's answer, and human decisions about it."""
 
     row: Row
     key: str
@@ -24,36 +24,36 @@ class Outcome:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the model gave a label that stands in the ledger."""
+        """Whether the ledger has a label from the model."""
         return self.line is not None and self.line.status != FAILED
 
     @property
     def failure(self) -> RowError | None:
-        """Why the row failed; None where it did not, or people gave it a label."""
+        """Why the row failed; None if it did not, or if a person decided its label."""
         return self.line.error if self.view == FAILED_VIEW and self.line is not None else None
 
     @property
     def human(self) -> Decision | None:
-        """The decision that gave the row its label, or None where the model did."""
+        """The decision that gave the row its label, or None if the model did."""
         return self.decision if self.decision is not None and self.decision.is_settled else None
 
     @property
     def category(self) -> str | None:
-        """The row's label, by a model or a person."""
+        """The row's label, from a model or a person."""
         if self.human is not None:
             return self.human.category
         return None if self.line is None else self.line.category
 
 
 def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, review: ReviewRule) -> Outcome:
-    """Where a row stands. People's word goes before the model's; where people differ, the row is in review.
+    """The outcome of a row. Human decisions take precedence over the model; if they differ, the row is in review.
 
     Args:
         row: the row.
         key: its key by the run's plan.
         ledger: the model's answers.
-        decisions: people's.
-        review: which answers need it.
+        decisions: human decisions.
+        review: decides which answers need review.
     """
     line, decision = ledger.latest(key), decisions.about(row.text)
     return Outcome(row, key, _view(line, decision, review), line, decision)

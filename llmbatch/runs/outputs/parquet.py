@@ -1,6 +1,6 @@
-"""Results as Parquet: a column has the type that the input gives it, else the one that all its values have.
+"""Results as Parquet: a column has the type that it has in the input, otherwise the type that all its values share.
 
-Types are known once all records are there, so that these wait in a file without a name, and memory stays flat.
+Types are known only when all records are known, so records wait in an unnamed file, and memory stays flat.
 """
 
 import json
@@ -18,19 +18,19 @@ from llmbatch.core.jsonlines import as_text, dump_line
 _BATCH_ROWS = 10_000
 _INT64 = 2**63
 _EXACT_INTEGER = 2**53
-"""Below it each whole number is a float of 64 bits."""
+"""Whole numbers below it are exact as 64-bit floats."""
 _CATEGORY = "category"
 
 
 class ParquetFormat:
-    """Files in Parquet, zstd inside."""
+    """Parquet files, compressed with zstd."""
 
     suffix = "parquet"
     has_columns = True
     is_typed = True
 
     def __init__(self, types: Mapping[str, Any] | None = None) -> None:
-        """`types`: pyarrow's of the input's columns, where they are known."""
+        """`types`: pyarrow's types of the input's columns, if known."""
         self._types = types or {}
 
     def writer(self, file: BinaryIO, columns: Sequence[str]) -> "ParquetWriter":
@@ -45,7 +45,7 @@ class ParquetFormat:
 
 
 class ParquetWriter:
-    """Keeps records until all are there, then writes them."""
+    """Keeps records until all have arrived, then writes them."""
 
     def __init__(self, file: BinaryIO, columns: Sequence[str], types: Mapping[str, Any]) -> None:
         self._file = file
@@ -60,14 +60,14 @@ class ParquetWriter:
             kinds.add(record.get(name))
 
     def close(self) -> None:
-        """Write the table. A type of the input's that a value does not fit gives way to that of the values."""
+        """Write the table. If a value does not fit the input's type, the type of the values is used."""
         types = {name: self._types[name] for name in self._kinds if _comes_back(self._types.get(name))}
         with self._kept:
             while (misfit := self._written(types)) is not None:
                 del types[misfit]
 
     def _written(self, types: Mapping[str, Any]) -> str | None:
-        """Write all batches. Returns the column whose values are not of its type; then nothing stands."""
+        """Write all batches. If the values of a column do not fit its type, returns that column and writes nothing."""
         import pyarrow as pa  # noqa: PLC0415 - comes with an extra
         from pyarrow import parquet  # noqa: PLC0415
 
@@ -101,7 +101,7 @@ class _Kinds:
         self._found: set[str] = set()
 
     def add(self, value: Any) -> None:
-        """Take in a value."""
+        """Add a value."""
         match value:
             case None:
                 return
@@ -122,7 +122,7 @@ class _Kinds:
         self._found.add(kind)
 
     def type(self, pa: Any) -> Any:
-        """The type that holds all of them, None where only a text does."""
+        """The type that fits all of them, None if only text does."""
         for kinds, kind in (
             ({"bool"}, pa.bool_()),
             ({"int", "long"}, pa.int64()),
@@ -136,7 +136,7 @@ class _Kinds:
 
 
 class _Column:
-    """How a column's values become an array."""
+    """Converts a column's values to an array."""
 
     def __init__(self, pa: Any, name: str, kinds: _Kinds, wanted: Any) -> None:
         own = kinds.type(pa)
@@ -150,7 +150,7 @@ class _Column:
         """The values as an array of its type.
 
         Raises:
-            pyarrow.ArrowException, ValueError, TypeError, ArithmeticError: a value is none of this type.
+            pyarrow.ArrowException, ValueError, TypeError, ArithmeticError: a value does not fit this type.
         """
         if self._is_text:
             return self._pa.array([None if value is None else as_text(value) for value in values], self._pa.string())
@@ -158,7 +158,7 @@ class _Column:
 
 
 def _array(pa: Any, kind: Any, values: list[Any]) -> Any:
-    """An array of a type out of the forms that values of it have in results."""
+    """An array of a type from the form that its values have in results."""
     types = pa.types
     if types.is_dictionary(kind):
         return _array(pa, kind.value_type, values).dictionary_encode().cast(kind)
@@ -176,9 +176,9 @@ def _array(pa: Any, kind: Any, values: list[Any]) -> Any:
 
 
 def _comes_back(kind: Any) -> bool:
-    """Whether values of a type come back from the form that they have in results.
+    """Whether values of a type can be restored from the form that they have in results.
 
-    Durations, bytes, lists and structs do not, nor do times of nanoseconds, which Python has not.
+    This is not possible for durations, bytes, lists and structs, nor for times in nanoseconds, which Python lacks.
     """
     if kind is None:
         return False

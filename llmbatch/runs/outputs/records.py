@@ -1,4 +1,4 @@
-"""What stands in each view for one row."""
+"""The record of a row in each view."""
 
 import base64
 from collections.abc import Callable, Collection, Container, Mapping
@@ -20,24 +20,24 @@ DECISION_COLUMNS = (
     "model_confidence",
     "conflict",
 )
-"""Columns of rows about which people said something."""
+"""Columns of rows with human decisions."""
 FAILURE_COLUMNS = ("row", "id", "kind", "code", "message", "file", "line", "fields")
-"""Of a table of failed rows."""
+"""Columns of a table of failed rows."""
 HUMAN = "human"
 _PREFIX, _ERROR = "input_", "error"
 
 Values = Callable[[str | None], Mapping[str, Any]]
-"""The value of each of a task's fields by a row's canonical text; None where the row has no label."""
+"""The value of each of a task's fields, from a row's canonical text; None if the row has no label."""
 
 
 def own_columns(space: LabelSpace) -> tuple[str, ...]:
-    """The columns of results that are the program's own."""
+    """The program's own columns in results."""
     more = () if space.takes_one_label else ("confidences",)
     return ("row", "id", *space.columns(), "confidence", *more, "reasoning", *DECISION_COLUMNS, "text")
 
 
 def result_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    """A finished row: its label, then the fields carried through from the input, by the names of `column`.
+    """A finished row: its label, then the fields carried from the input, with names from `column`.
 
     `values` gives the value of each of the task's fields.
     """
@@ -45,12 +45,12 @@ def result_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) 
 
 
 def review_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    """A row for a person's eyes: as a result, with its text."""
+    """A row for review: like a result, with its text."""
     return {**_labelled(outcome, values), "text": outcome.row.text, **carried}
 
 
 def labelled_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    """A row for results, or for review where it needs that."""
+    """A row for results, or for review if it needs review."""
     record = review_record if outcome.view == REVIEW else result_record
     return record(outcome, carried, values)
 
@@ -61,15 +61,15 @@ def failed_record(row: Row, error: RowError, *, error_name: str | None = None) -
     Args:
         row: the row.
         error: why it failed.
-        error_name: the field of the error, where all rows of a file have the same; None for `error_field`.
+        error_name: the field of the error, if all rows of a file use the same one; None for `error_field`.
     """
     return _with_error(row.fields, _error(error.kind, error.code, error.message, row), error_name)
 
 
 def rejected_record(rejection: Rejection, *, error_name: str | None = None) -> dict[str, Any]:
-    """A row that could not be used, with the reason: its fields, or else its raw content.
+    """A row that could not be used, with the reason: its fields, or otherwise its raw content.
 
-    Bytes that are no UTF-8 go as Base64. `error_name` is that of `failed_record`.
+    Bytes that are not UTF-8 are written as Base64. `error_name` is that of `failed_record`.
     """
     error = _error(rejection.kind, None, rejection.message, rejection)
     if rejection.fields is not None:
@@ -85,12 +85,12 @@ def _raw(rejection: Rejection) -> dict[str, str]:
 
 
 def failure_record(row: Row, error: RowError) -> dict[str, Any]:
-    """A failed row for a table: its id and its error in columns, as it was read in one."""
+    """A failed row for a table: its id and its error in columns, and the row as it was read in another."""
     return _failure(row.id, _error(error.kind, error.code, error.message, row), row.fields)
 
 
 def rejection_record(rejection: Rejection) -> dict[str, Any]:
-    """A row that could not be used, for the same table. Its place is its id."""
+    """A row that could not be used, for the same table. Its position is its id."""
     error = _error(rejection.kind, None, rejection.message, rejection)
     return _failure(str(rejection.place), error, rejection.fields or _raw(rejection))
 
@@ -100,12 +100,12 @@ def _failure(row_id: RowId, error: dict[str, Any], fields: Mapping[str, Any]) ->
 
 
 def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple[str, ...]) -> dict[str, Any]:
-    """The input's fields that go along into results.
+    """The input's fields that are carried into results.
 
     Args:
         row: the row.
-        keep: the fields to carry, or paths to them; None for all but the text and the id.
-        text_fields: the fields that the text was made of.
+        keep: the fields to carry, or paths to them; None for all except the text and the id.
+        text_fields: the fields that make up the text.
     """
     if keep is not None:
         return {name: _plain(value_at(row.fields, name)) for name in keep if is_there(row.fields, name)}
@@ -122,10 +122,10 @@ def _plain(value: Any) -> Any:
 
 
 def column(field: str, own: Container[str]) -> str:
-    """A carried field's name in a view, out of the way of the view's own and of all other fields.
+    """A carried field's name in a view, distinct from the view's own columns and from all other fields.
 
-    One that is named like a column, or would be behind the prefix, gets one more: two fields never meet in a name,
-    however often results are an input again, and the name depends on nothing but the field's.
+    If the name without its prefixes is that of a column, it gets another prefix: names never collide, however often
+    results are used as an input, and the new name depends only on the field's name.
 
     Args:
         field: its name in the input.
@@ -141,7 +141,7 @@ def common_error_field(names: Collection[str]) -> str:
     """The field of the error for all rows of a file.
 
     Args:
-        names: of the fields that hold something else in any row.
+        names: of fields that contain something else in any row.
     """
     name = _ERROR
     while name in names:
@@ -150,12 +150,12 @@ def common_error_field(names: Collection[str]) -> str:
 
 
 def names_in_use(fields: Mapping[str, Any]) -> set[str]:
-    """The fields of a row but the error of an earlier run."""
+    """The fields of a row except the error of an earlier run."""
     return {name for name, value in fields.items() if not (name.endswith(_ERROR) and _is_error(value))}
 
 
 def error_field(fields: Mapping[str, Any]) -> str:
-    """The field of a failed row of its error: `error`, behind `llmbatch_` where the row has one of its own."""
+    """The field for the error of a failed row: `error`, prefixed with `llmbatch_` if the row has one of its own."""
     name = _ERROR
     while name in fields and not _is_error(fields[name]):
         name = f"llmbatch_{name}"
@@ -200,5 +200,5 @@ def _with_error(fields: Mapping[str, Any], error: dict[str, Any], name: str | No
 
 
 def _is_error(value: Any) -> bool:
-    """Whether a field is the error of an earlier run, in a failed row that is an input again."""
+    """Whether a field is the error of an earlier run, in a failed row that is used as an input."""
     return isinstance(value, dict) and value.keys() == {"kind", "code", "message", "row", "file", "line"}

@@ -1,4 +1,4 @@
-"""The rows of a run as views, counts and reviewers take them: each with its outcome, in the input's order."""
+"""The rows of a run for views, counts and reviewers: each with its outcome, in the input's order."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from llmbatch.runs.outputs.records import carried_fields
 from llmbatch.runs.outputs.sample import Sample
 
 Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
-"""Reads the input from its start; gets a callback for the fields that it chose."""
+"""Reads the input from its start; takes a callback for the fields that it chose."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What goes into the views. Changing it sends nothing."""
+    """The content of the views. Changing it sends nothing."""
 
     review: ReviewRule
     keep: tuple[str, ...] | None = None
-    """Input fields carried into results; None for all but the text."""
+    """Input fields carried into results; None for all except the text."""
     sample: Sample = Sample()
     format: OutputFormat = JSONL
     explode: str | None = None
     """The field whose labels have a record each; None for one record per row."""
     plan: str | None = None
-    """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
+    """The digest of what they depend on besides the logs (see `Basis`); None if they are not the run folder's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """What the views of a run are made of. The input is read again by each method."""
+    """The rows from which the views of a run are made. Each method reads the input again."""
 
     read: Read
     key: Callable[[str], str]
@@ -45,7 +45,7 @@ class RunRows:
     options: ViewOptions
 
     def outcomes(self) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
-        """Each row's outcome, and the input's fields that go along with it."""
+        """Each row's outcome, and the input's fields that are carried with it."""
         for item, carried in self.carried():
             if isinstance(item, Rejection):
                 yield item, carried
@@ -53,7 +53,7 @@ class RunRows:
                 yield self._outcome(item), carried
 
     def carried(self) -> Iterator[tuple[Row | Rejection, Mapping[str, Any]]]:
-        """Each row, and the input's fields that go along with it."""
+        """Each row, and the input's fields that are carried with it."""
         choice = _LatestChoice()
         for item in self.read(choice):
             if isinstance(item, Rejection):
@@ -62,7 +62,7 @@ class RunRows:
                 yield item, carried_fields(item, keep=self.options.keep, text_fields=choice.text_fields)
 
     def answered(self) -> Iterator[Row]:
-        """The rows that the ledger has an answer for."""
+        """The rows for which the ledger has an answer."""
         rows = self.read(lambda _: None)
         return (item for item in rows if isinstance(item, Row) and self.ledger.is_done(self.key(item.text)))
 
@@ -77,7 +77,7 @@ class RunRows:
 
 
 class _LatestChoice:
-    """The text fields of the input that is being read: reported before its first row."""
+    """The text fields of the current input, which are reported before its first row."""
 
     def __init__(self) -> None:
         self.text_fields: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The random sample for human eyes: the same rows at every run, whatever the order in which they finished."""
+"""The random sample for human review: the same rows at every run, whatever the order in which they finished."""
 
 import heapq
 from collections.abc import Iterable
@@ -45,15 +45,15 @@ _MOST = 1_000_000_000
 
 
 class Draw:
-    """Tells which rows are in the sample, and in which order they stand there.
+    """Decides which rows are in the sample, and their order.
 
-    Membership depends on a hash of the row's id and text, so that it is the same at every run, whatever rows were put
-    in or taken out before it, and growing the sample only adds rows. The order is by that hash too: the first rows of a
+    Membership depends on a hash of the row's id and text, so it is the same at every run, whatever rows were added or
+    removed before it, and increasing the sample only adds rows. The order is by that hash too: the first rows of a
     sample are a smaller sample.
     """
 
     def __init__(self, sample: Sample, candidates: Iterable[Row]) -> None:
-        """`candidates` is read only where the sample is a count, to find the rows that it takes."""
+        """`candidates` is read only if the sample is a count, to find the rows in it."""
         self._seed = sample.seed
         self._end = (int(sample.share * POINTS), 0)
         if sample.count:
@@ -61,7 +61,7 @@ class Draw:
             self._end = (chosen[-1][0], chosen[-1][1] + 1) if chosen else (0, 0)
 
     def place(self, row: Row) -> tuple[int, int] | None:
-        """Where a finished row stands in the sample, to be sorted by; None where it is not in it."""
+        """The sort key of a finished row in the sample; None if it is not in it."""
         if self._end == (0, 0):
             return None
         place = _place(row, self._seed)
@@ -73,14 +73,14 @@ class Draw:
 
 
 def drawn(candidates: Iterable[Row], count: int, seed: int) -> list[Row]:
-    """A random sample of rows, in their order: the same for the same rows and seed, and a larger one holds the smaller.
+    """A random sample of rows in order: the same for the same rows and seed, and a larger one contains a smaller one.
 
-    Holds `count` rows in memory, however many there are.
+    Holds `count` rows in memory, whatever the size of the input.
     """
     chosen = heapq.nsmallest(count, candidates, key=lambda row: _place(row, seed))
     return sorted(chosen, key=lambda row: row.index)
 
 
 def _place(row: Row, seed: int) -> tuple[int, int]:
-    """A row's point, and its index, which parts rows with the same id and text."""
+    """A row's point, and its index, which distinguishes rows with the same id and text."""
     return point(row, _PURPOSE, seed), row.index

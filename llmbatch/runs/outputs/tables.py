@@ -1,4 +1,4 @@
-"""The views of a run as tables of a database: results, and beside them those that need review and those that failed."""
+"""The views of a run as database tables: results, rows that need review, and failed rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,12 +36,12 @@ _TYPES = {
     "text": ColumnType.TEXT,
     **dict.fromkeys(("confidences", "conflict", "fields"), ColumnType.JSON),
 }
-"""Of the program's own columns, whatever the values; those of labels and ids go by them."""
+"""Types of the program's own columns; those of labels and ids depend on the values."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableDestination:
-    """Where tables are written to."""
+    """Where tables are written."""
 
     address: DatabaseAddress
     table: TableName
@@ -51,14 +51,14 @@ class TableDestination:
         """A destination as the user names it.
 
         Raises:
-            UsageError: it is none.
+            UsageError: it is not a valid destination.
         """
         return cls(parse_address(address), parse_table_name(table, max(_SUFFIXES.values(), key=len)))
 
 
 @dataclass(frozen=True, slots=True)
 class _ViewRow:
-    """A row of a view. One that could not be read has no id of its own."""
+    """A row of a view. A row that could not be read has no id of its own."""
 
     view: str
     id: RowId
@@ -67,7 +67,7 @@ class _ViewRow:
 
 
 class _AnyCase:
-    """Names without their case: to SQLite, `ID` and `id` are one name, and to people they look like one."""
+    """Names compared without case: in SQLite, `ID` and `id` are the same name, and people confuse them."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.lower() for name in names}
@@ -78,7 +78,7 @@ class _AnyCase:
 
 @dataclass(slots=True)
 class _Columns:
-    """The columns of a view's table: the program's own, and others by the values that they have."""
+    """The columns of a view's table: the program's own, and others with types by their values."""
 
     own: tuple[str, ...]
     by_value: dict[str, ColumnType | None]
@@ -98,19 +98,18 @@ class _Columns:
         return {name: _TYPES.get(name) or others.get(name) or ColumnType.TEXT for name in self.own} | others
 
     def optional(self) -> list[str]:
-        """Columns that a table of the user's need not have: those without a value, and the number of the row."""
+        """Columns that a table of the user's need not have: those without values, and the row number."""
         return [name for name in self.own if name == "row" or (name not in self.filled and name != "id")]
 
 
 def write_tables(destination: TableDestination, rows: RunRows) -> OutputCounts:
-    """Write the views of a run into tables: in one transaction, its rows take the place of those with their ids.
+    """Write the views of a run into tables: in one transaction, its rows replace those with the same ids.
 
-    Tables are made where there are none, those of review and of failures only for rows. Where a row goes into one of
-    them, the others lose what they have under its id. The input is read twice, the first time for the types of its
-    fields.
+    Missing tables are created, those of review and failures only if there are rows for them. When a row is written to
+    one of them, its id is removed from the others. The input is read twice, the first time for the types of its fields.
 
     Raises:
-        UsageError: the database cannot be opened or refuses something, or a table lacks columns. Then it is unchanged.
+        UsageError: the database cannot be opened or refuses something, or a table lacks columns. It is not changed.
     """
     space = rows.decisions.label_space
     own = own_columns(space)
@@ -148,7 +147,7 @@ def write_tables(destination: TableDestination, rows: RunRows) -> OutputCounts:
 
 def _columns(rows: Iterator[_ViewRow], own: tuple[str, ...]) -> dict[str, _Columns]:
     without_text = tuple(name for name in own if name != "text")
-    by_value: dict[str, ColumnType | None] = {}  # of both, since a row in review becomes a result
+    by_value: dict[str, ColumnType | None] = {}  # for both views, since a row in review becomes a result
     columns = {
         RESULTS: _Columns(without_text, by_value),
         REVIEW: _Columns(own, by_value),

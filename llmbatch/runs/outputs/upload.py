@@ -1,4 +1,4 @@
-"""The views of a run in an object store: written on the disk as always, then put there one by one, each whole."""
+"""The views of a run in an object store: written to disk first, then uploaded one by one, each atomically."""
 
 import tempfile
 from dataclasses import replace
@@ -13,10 +13,10 @@ from llmbatch.runs.outputs.rows import RunRows
 
 
 def upload_outputs(destination: BucketFolder, rows: RunRows) -> OutputCounts:
-    """Put the views of a run into an object store, in place of those that stand there; results come last.
+    """Upload the views of a run to an object store, replacing existing ones; results come last.
 
     Raises:
-        UsageError: the store refuses one, or cannot be reached; it is named with those that are there already.
+        UsageError: the store refuses one, or cannot be reached; the error names it and those already uploaded.
         StorageFailed: they cannot be written into the temporary folder.
     """
     options = rows.options

@@ -1,4 +1,4 @@
-"""Writing records: JSON lines, or CSV that no spreadsheet takes for formulas."""
+"""Writes records: JSON lines, or CSV whose cells spreadsheets do not evaluate as formulas."""
 
 import csv
 import io
@@ -16,11 +16,11 @@ class RecordWriter(Protocol):
         """Add a record."""
 
     def close(self) -> None:
-        """Write what is still to be written, and leave the file to its owner."""
+        """Write what is still buffered; the owner closes the file."""
 
 
 class JsonlWriter:
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -34,18 +34,18 @@ class JsonlWriter:
 
 
 class CsvWriter:
-    """RFC 4180 with a header; cells that a spreadsheet would run as formulas get a leading apostrophe.
+    """RFC 4180 with a header; cells that a spreadsheet would evaluate as formulas get a leading apostrophe.
 
-    The last column, `PROTECTED`, names the columns of the row that have got one, so that it can be taken off again.
+    The last column, `PROTECTED`, names the columns of the row that got one, so that it can be removed again.
     """
 
     def __init__(self, file: BinaryIO, columns: Sequence[str], *, bom: bool = False) -> None:
         """Write the header.
 
         Args:
-            file: where to.
+            file: the file.
             columns: the fields of the records, in order.
-            bom: begin with a byte order mark, by which Excel knows UTF-8.
+            bom: begin with a byte order mark, which tells Excel that the file is UTF-8.
         """
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig" if bom else "utf-8", newline="", write_through=True)
         self._writer = csv.writer(self._text)
@@ -67,5 +67,5 @@ class CsvWriter:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell of text: empty for none."""
+    """A value as a text cell; empty for None."""
     return "" if value is None else as_text(value)

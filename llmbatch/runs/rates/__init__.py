@@ -1,4 +1,4 @@
-"""Where processes keep to rate limits together: a file on one machine, a database on several."""
+"""Shared rate limits of several processes: in a file on one machine, in a database across machines."""
 
 from llmbatch.runs.rates.store import parse_rate_store
 

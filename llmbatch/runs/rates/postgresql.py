@@ -1,4 +1,4 @@
-"""The schedules of processes on several machines, in a PostgreSQL database that they share."""
+"""The schedules of processes on several machines, in a shared PostgreSQL database."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ class PostgresqlRateShare:
     """A `RateShare` for processes on any machines that reach the database. Times are by its server's clock."""
 
     def __init__(self, address: DatabaseAddress) -> None:
-        """Connect, and make the table `llmbatch_rates` where there is none.
+        """Connect, and create the table `llmbatch_rates` if it does not exist.
 
         Raises:
             UsageError: there is no connection, or the server refuses the table.
@@ -43,7 +43,7 @@ class PostgresqlRateShare:
         )
 
     def take(self, limit: str, seconds: float) -> Taken:
-        """As `RateShare` has it. A lost connection is made again."""
+        """See `RateShare`. A lost connection is restored."""
         values = {"name": limit, "burst": BURST_S, "queue": longest_queue_s(seconds), "seconds": seconds}
         with self._connection.use() as connection:
             row = connection.execute(_TAKE, values).fetchone()
@@ -59,5 +59,5 @@ def _make_table(connection: "Connection[tuple[Any, ...]]") -> None:
     from psycopg import errors  # noqa: PLC0415 - comes with an extra
 
     connection.execute("set synchronous_commit = off")  # a schedule need not survive the server
-    with suppress(errors.UniqueViolation, errors.DuplicateTable):  # another process has made it in the same moment
+    with suppress(errors.UniqueViolation, errors.DuplicateTable):  # another process created it at the same moment
         connection.execute(_TABLE)

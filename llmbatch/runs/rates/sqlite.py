@@ -1,4 +1,4 @@
-"""The schedules of one machine's processes, in an SQLite file that they share."""
+"""The schedules of one machine's processes, in a shared SQLite file."""
 
 import threading
 import time
@@ -33,14 +33,14 @@ class SqliteRateShare:
     """A `RateShare` for a user's processes on one machine. The file is opened when it is first needed."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds since this machine was started, which all its processes see alike."""
+        """`clock`: seconds since this machine was started, which are the same for all its processes."""
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
 
     def take(self, limit: str, seconds: float) -> Taken:
-        """As `RateShare` has it."""
+        """See `RateShare`."""
         try:
             with self._lock:
                 if self._db is None:
@@ -71,7 +71,7 @@ class SqliteRateShare:
 
 
 def _boot() -> str:
-    """Distinguishes a schedule from before the machine's restart."""
+    """The machine's boot, to distinguish a schedule from before a restart."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which rate store a user means, and opening it."""
+"""Parses the name of a rate store, and opens it."""
 
 import platform
 import re
@@ -31,7 +31,7 @@ class RateStore:
 
 
 def parse_rate_store(name: str | Path | None) -> RateStore | None:
-    """The store that is meant; None for `off`. No name stands for the user's own file.
+    """The store of this name; None for `off`. Without a name, it is the user's own file.
 
     Raises:
         UsageError: it is the address of something else.
@@ -44,5 +44,5 @@ def parse_rate_store(name: str | Path | None) -> RateStore | None:
 
 
 def _machine() -> str:
-    """A file for each machine: where they share the user's home, they do not share memory, which SQLite would need."""
+    """The machine's own file name: machines that share a home do not share memory, which SQLite would need."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", platform.node()) or "machine"

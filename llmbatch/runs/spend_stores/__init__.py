@@ -1,4 +1,4 @@
-"""Where spending is recorded and budgets are shared: a file on one machine, a database on several."""
+"""Recorded spending and shared budgets: in a file on one machine, in a database across machines."""
 
 from llmbatch.runs.spend_stores.store import SpendPlace, parse_spend_store
 

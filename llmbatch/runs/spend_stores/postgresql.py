@@ -1,8 +1,8 @@
-"""The money of sessions on several machines, in a PostgreSQL database that they share.
+"""The spending of sessions on several machines, in a shared PostgreSQL database.
 
-It keeps the invariant of `spend.store`: one advisory lock orders all changes, so that none comes between another's
-reading and writing. A change whose answer is lost may have been made: a lease that no one knows of is charged, and is
-given back when its session ends or is settled.
+It keeps the invariant of `spend.store`: one advisory lock orders all changes, so none can occur between another's read
+and write. A change whose response is lost may have been made: a lease that its session does not know of is charged, and
+returned when the session ends or is settled.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,18 +54,18 @@ _ENTER = (
 )
 _OF_DAY = "from llmbatch_spend join llmbatch_sessions on id = session where book = %s and day = %s"
 _SILENT_S = 60
-"""A session writes every two seconds; after so long without a word it is not waited for."""
+"""A session writes every two seconds; after this long without a write, nobody waits for it."""
 
 
 class PostgresqlSpendBook:
     """A `SpendBook` for sessions on any machines that reach the database, with the methods of `SpendStore`.
 
-    A session is settled by whoever holds its run folder's lock next. Until then its lease stays charged, as long as
-    that may take: no time-out takes a machine that is only asleep for a dead one.
+    A session is settled by the next process that holds its run folder's lock. Until then its lease stays charged,
+    however long that takes: there is no time-out that could mistake a sleeping machine for a dead one.
     """
 
     def __init__(self, address: DatabaseAddress) -> None:
-        """Connect, and make the tables where there are none.
+        """Connect, and create missing tables.
 
         Raises:
             UsageError: there is no connection, or the server refuses the tables.
@@ -83,7 +83,7 @@ class PostgresqlSpendBook:
         self._connection.close()
 
     def sign_of_life(self, session: str) -> "_LastSeen":
-        """When it wrote last."""
+        """When it last wrote."""
         return _LastSeen(self, session)
 
     def begin_session(self, info: SessionInfo) -> "_LastSeen":
@@ -211,7 +211,7 @@ class PostgresqlSpendBook:
 
     @contextmanager
     def _transaction(self) -> "Iterator[Connection[tuple[Any, ...]]]":
-        """Changes that are made all or not at all, while no one else makes any."""
+        """An atomic, exclusive transaction."""
         with self._connection.use() as connection, connection.transaction():
             connection.execute(_LOCK)
             yield connection
@@ -225,7 +225,7 @@ def _make_tables(connection: "Connection[tuple[Any, ...]]") -> None:
 
 @dataclass(frozen=True, slots=True)
 class _LastSeen:
-    """A `SignOfLife`: a session may be alive that has written lately. Nothing proves that one is dead."""
+    """A `SignOfLife`: a session that has written recently may be alive. Nothing proves that one is dead."""
 
     book: PostgresqlSpendBook = field(repr=False)
     session: str

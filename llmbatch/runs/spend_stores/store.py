@@ -1,4 +1,4 @@
-"""Which spend store a user means, and opening it."""
+"""Parses the name of a spend store, and opens it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,23 +21,23 @@ class SpendPlace:
 
         Raises:
             StorageFailed: the file cannot be read or written.
-            UsageError: no file of the user's own has that name, or there is no connection to the database.
+            UsageError: the name belongs to something other than a file of the user, or the database is unreachable.
         """
         if isinstance(self.place, DatabaseAddress):
             return PostgresqlSpendBook(self.place)
         return SpendStore(self.place)
 
     def __str__(self) -> str:
-        """Without a password."""
+        """The name without a password."""
         return self.place.name if isinstance(self.place, DatabaseAddress) else str(self.place)
 
     def exists(self) -> bool:
-        """Whether anything can have been recorded there."""
+        """Whether anything may have been recorded there."""
         return isinstance(self.place, DatabaseAddress) or self.place.exists()
 
 
 def parse_spend_store(name: str | Path | None) -> SpendPlace | None:
-    """The store that is meant; None for `off`. No name stands for the user's own file.
+    """The store of this name; None for `off`. Without a name, it is the user's own file.
 
     Raises:
         UsageError: it is the address of something else.
