@@ -196,9 +196,8 @@ def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
     assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without it, the rest is labelled"
 
 
-def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(
-    llmbatch: Program, endpoint: StartEndpoint, run: Path
-) -> None:
+@pytest.mark.usefixtures("run")
+def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     priced = ("classify", "docs.jsonl", "--base-url", server.url, "--price", "1,1,1", "--quiet")
     assert llmbatch(*priced, "--max-cost", "0.04").code == 5
