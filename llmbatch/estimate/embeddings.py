@@ -42,10 +42,10 @@ class EmbeddingLook:
             most_bytes=most_bytes,
         )
 
-    def job(self, prices: PriceBook) -> ArmJob:
-        """What is embedded of the rows seen, and what that costs."""
+    def job(self, prices: PriceBook, *, with_labels: bool) -> ArmJob:
+        """What is embedded of the rows seen, and what that costs; also the labels, which are embedded once."""
         documents, model = self.survey.documents, self.survey.asked.question.model
-        labels = sum(map(self._count, self._candidates.texts())) if documents.rows else 0
+        labels = sum(map(self._count, self._candidates.texts())) if documents.rows and with_labels else 0
         job = Job(
             requests=documents.rows,
             prefix_tokens=-FRAME_TOKENS,  # there are no messages, so that nothing frames them

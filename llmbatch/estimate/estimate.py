@@ -198,7 +198,7 @@ def quick_estimate(
     """
     look = _Look(plan, asked, is_done, is_settled, beside, _guessed_tokens, most_bytes=None, margin=_GUESS_MARGIN)
     is_whole = survey(rows, look.surveys, within_s=within_s)
-    estimate = look.estimate(sending, prices, standing)
+    estimate = look.estimate(sending, prices, standing, is_whole=is_whole)
     cost = estimate.cost
     return RunEstimated(
         model=estimate.unpriced or estimate.model,
@@ -310,14 +310,16 @@ class _Look:
         waiting = [self._waiting] if self._beside.experiments.second_opinions else []
         return [self._found, *waiting, *([] if self._embedding is None else [self._embedding.survey])]
 
-    def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
-        """The estimate for the rows seen."""
+    def estimate(
+        self, sending: Sending, prices: PriceBook, standing: RunRecord | None, *, is_whole: bool = True
+    ) -> ModelEstimate:
+        """The estimate for the rows seen; without costs that do not grow with the rows, unless these are all."""
         plan = self._found.asked
         history = self._beside.histories.get(CONTROL) or History(plan)
         jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
         if sending.packing is not None:
             jobs = [self._packed(one, sending.packing.rows) for one in jobs]
-        embedding = [] if self._embedding is None else [self._embedding.job(prices)]
+        embedding = [] if self._embedding is None else [self._embedding.job(prices, with_labels=is_whole)]
         arms, job = tuple(map(arm_estimate, (*jobs, *embedding))), jobs[0].job
         sent = job.as_sent
         time = time_needed(
