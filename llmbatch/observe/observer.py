@@ -43,6 +43,11 @@ class Observer:
     Called in the run's own thread (`event` in the reader's too), so whatever takes time must be done elsewhere.
     """
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether it shows or records a run's events or progress: what no one would see need not be worked out."""
+        return type(self).event is not Observer.event or type(self).update is not Observer.update
+
     def __enter__(self) -> Self:
         return self
 
@@ -73,6 +78,11 @@ class Observers(Observer):
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
         self._on_row: list[Observer] = [o for o in self._observers if type(o).row is not Observer.row]
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether any of them does."""
+        return any(observer.is_watching for observer in self._observers)
 
     def __enter__(self) -> Self:
         self._pass_on(self._observers, lambda observer: observer.__enter__())

@@ -132,7 +132,7 @@ class SessionLoop:
         try:
             with self._handle.stopping(cancellation, self._observer), _lasting_objects_spared():
                 batch = 1 if self._source.is_stream else _READ_AHEAD
-                background.append(await self._first_look(is_skipped, prices))
+                background += await self._first_look(is_skipped, prices)
                 intake = Intake(
                     plan.plan,
                     plan.asked,
@@ -219,21 +219,23 @@ class SessionLoop:
         return [
             self._sync(cancellation),
             self._show(parts),
-            self._count_rows(),
             self._spending.keep(),
             self._report_stop(cancellation),
             self._keep_deadline(cancellation),
+            *([self._count_rows()] if self._observer.is_watching else []),
             *([] if earlier is None else [earlier.flush_often()]),
             *([self._roll_outputs()] if self._source.is_stream else []),
         ]
 
-    async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
+    async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "list[asyncio.Task[None]]":
         """Report what a changed plan means, then the run's estimate, unless that would hold up requests too long."""
+        if not self._observer.is_watching:
+            return []
         if self._plan.before is not None:
             await asyncio.to_thread(self._tell_change, self._plan.before, is_skipped, prices)
         look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
         await asyncio.wait({look}, timeout=_FIRST_LOOK_S)
-        return look
+        return [look]
 
     def _tell_change(self, before: RunRecord, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         rows = self._source.read_again(lambda _: None)  # of standard input, the last session's copy
