@@ -201,7 +201,6 @@ class Caller:
         self._endpoint = endpoint
         self._path = endpoint.dialect.path(model, deployment=endpoint.api_version is not None)
         self._on_headers = on_headers
-        self._timeout_s = timeout_s
         self._repeated: RepeatedRequest | None = None
 
     def open(self) -> "AsyncOpenAI":
@@ -235,8 +234,10 @@ class Caller:
 
     async def _response(self, body: bytes, timeout_s: float) -> Response:
         try:
+            if self._repeated is not None:
+                return await self._repeated.send(body, timeout_s)
             async with asyncio.timeout(timeout_s):
-                return await (self._repeated.send(body) if self._repeated else self._first_sent(body))
+                return await self._first_sent(body)
         except asyncio.CancelledError:
             raise
         except NotACompletionError as error:
@@ -256,7 +257,7 @@ class Caller:
             response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
         except APIStatusError as refused:
             response = refused.response
-        self._repeated = repeated(client, response.request, self._timeout_s)
+        self._repeated = repeated(client, response.request)
         return Response(response.status_code, response.headers, response.content)
 
     def _placed(self, failure: Failure) -> Failure:
