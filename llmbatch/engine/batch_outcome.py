@@ -1,7 +1,7 @@
 """Turns a line of a batch's result files into a row's outcome, judged like any other response."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -73,7 +73,7 @@ class BatchReader:
         """
         state, batch = sent.state, sent.batch
         try:
-            completion = replace(read_response(_response(result), self.dialect), service_tier=BATCH)
+            completion = structs.replace(read_response(_response(result), self.dialect), service_tier=BATCH)
         except RequestFailedError as error:
             failure = error.failure
             if was_accepted or failure.action is Action.STOP:

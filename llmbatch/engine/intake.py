@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llmbatch.core.ledger_line import LedgerLine, Reread, as_written
 from llmbatch.core.rows import Rejection, Row
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from llmbatch.cache.answers import AnswerCache
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True, gc=False):
     """A row prepared for the engine."""
 
     row: Row
@@ -33,8 +33,7 @@ class Document:
     """Whether it failed in an earlier session, so that failing again says nothing about other rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True, gc=False):
     """A number of consecutive rows that are not sent: mostly those finished by an earlier session."""
 
     count: int
@@ -150,7 +149,7 @@ class Intake:
 
     def _document(self, row: Row, text: str, key: str) -> Document:
         if text is not row.text:
-            return Document(structs.replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
+            return Document(replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
         refusal = self.asked.limit.refusal(text)
         return Document(row, key, None if refusal is None else unsent_line(row, key, self.asked, "too_long", refusal))
 

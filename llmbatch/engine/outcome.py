@@ -4,7 +4,6 @@ The same response always gives the same ledger line, however and whenever it was
 """
 
 from collections.abc import Iterable
-from dataclasses import replace as replace_score
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -114,15 +113,15 @@ def _named(score: Score, text: str, candidates: Candidates, shortlist: Shortlist
     """Replace the list numbers in a score and a value by the labels themselves."""
     named, sure = candidates.named(text, shortlist), shortlist.sureness
     if sure < 1:
-        score = replace_score(score, confidence=round(score.confidence * sure, 6), raw=round(score.raw * sure, 6))
+        score = replace(score, confidence=round(score.confidence * sure, 6), raw=round(score.raw * sure, 6))
     if score.confidences is not None:
-        score = replace_score(
+        score = replace(
             score, confidences={candidates.named_part(p, shortlist) or p: odds for p, odds in score.confidences.items()}
         )
     if score.runner_up is not None:
-        score = replace_score(score, runner_up=candidates.named_part(score.runner_up, shortlist))
+        score = replace(score, runner_up=candidates.named_part(score.runner_up, shortlist))
     if candidates.none_of(text):
-        score = replace_score(score, confidence=0.0, raw=0.0, flags=(*score.flags, NONE_FITS))
+        score = replace(score, confidence=0.0, raw=0.0, flags=(*score.flags, NONE_FITS))
     return score, named
 
 

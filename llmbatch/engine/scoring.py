@@ -1,9 +1,8 @@
 """A row's confidence: taken from the answer or measured, then calibrated, the same when written and when read again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.rows import ConfidenceKind
@@ -20,8 +19,7 @@ LABELS_UNLIKELY = "labels_unlikely"
 """Flag of a row for which the model, left alone, would have said something else than one of the labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True, gc=False):
     """An answer's confidence figures. `confidence` is calibrated if there is a calibration."""
 
     confidence: float
@@ -48,7 +46,7 @@ class Scorer:
         tokens = None if completion is None else completion.logprobs
         measured = None if tokens is None else measured_value(tokens, answer.category, self._plan.space)
         if measured is None:
-            return self._calibrated(replace(reported, flags=(LOGPROBS_MISSING,)))
+            return self._calibrated(structs.replace(reported, flags=(LOGPROBS_MISSING,)))
         return self._calibrated(
             Score(
                 measured.probability,
@@ -68,7 +66,7 @@ class Scorer:
             kind=score.kind,
             offline=self._plan.offline,
         )
-        return score if calibration is None else replace(score, confidence=calibration.of(score.raw))
+        return score if calibration is None else structs.replace(score, confidence=calibration.of(score.raw))
 
 
 class Recalibration:

@@ -1,12 +1,12 @@
 """Decodes an answer's body: a chat completion from OpenAI or a compatible server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from llmbatch.core.money import NANO
 from llmbatch.core.usage import Usage
@@ -31,8 +31,7 @@ class ErrorInAnswerError(ValueError):
         self.report = report
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True, gc=False):
     """One answer, before it is judged. Absent or null fields are None."""
 
     content: str | None

@@ -1,8 +1,10 @@
 """A raw response from any client, read as a completion or a failure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
+
+from msgspec import Struct
 
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
 from llmbatch.provider.dialect import Dialect
@@ -13,13 +15,15 @@ _FIRST_REFUSAL = 300
 """Statuses from here on are failures, including redirects, which would send the document and the key elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """A response: any status, headers with lower-case names, the decompressed body."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response({self.status})"
 
 
 def read_response(response: Response, dialect: Dialect) -> Completion:

@@ -5,9 +5,10 @@ billed. Tokens in the total but in no other figure count as output: some vendors
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any
+
+from msgspec import Struct
 
 from llmbatch.core.usage import Usage
 
@@ -27,8 +28,7 @@ MISSING, CONTRADICTORY, IMPLAUSIBLE = "usage_missing", "usage_contradictory", "u
 """Row flags: an answer had no token counts; the counts contradict each other; the counts are implausibly large."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedUsage:
+class ReportedUsage(Struct, frozen=True, gc=False):
     """The usage that an endpoint reports for one answer."""
 
     usage: Usage | None

@@ -7,8 +7,9 @@ unambiguous, and everything else is invalid. Broken JSON is never repaired: a tr
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.label_space import LabelSpace
@@ -20,8 +21,7 @@ _LONGEST_THINKING = 1_000_000
 _LONGEST_REASONING = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """A valid answer. `repaired` means that a wrapper or another spelling was resolved."""
 
     category: str
@@ -86,8 +86,10 @@ def _find_object(content: str) -> tuple[dict[str, Any], bool]:
     text = content.strip()
     _check_length(text, _LONGEST_THINKING)
     try:
-        value = _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
+        value, end = None, len(text)
+    if end != len(text):
         value = None
     if isinstance(value, dict):
         _check_length(text, _LONGEST_ANSWER)

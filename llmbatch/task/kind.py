@@ -4,8 +4,9 @@ A value is passed around as its canonical text, which only the kinds write and p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from llmbatch.task.spelling import fraction_of
 
@@ -19,13 +20,12 @@ class InvalidAnswerError(ValueError):
     """The content is not a valid answer for the task; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True, gc=False):
     """A value as read from an answer. `repaired` if it was spelled differently than requested."""
 
     text: str
     repaired: bool = False
-    confidences: Mapping[str, float] = field(default_factory=dict)
+    confidences: Mapping[str, float] = {}
     """Confidence of each label of a multi-label field, 0..1."""
 
 

@@ -6,11 +6,11 @@ that just lists labels, it is the label's name. With one field, it is the field'
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from llmbatch.task.fields import CATEGORY, NONE, PERCENT, FieldKind, Label, TaskField
 from llmbatch.task.kind import InvalidAnswerError, Kind, Value, read_percent
@@ -20,8 +20,7 @@ from llmbatch.task.spelling import fraction_of
 _BETWEEN, _IS = "; ", "="
 
 
-@dataclass(frozen=True, slots=True)
-class LabelReading:
+class LabelReading(Struct, frozen=True, gc=False):
     """A row's value as read from an answer."""
 
     text: str
@@ -148,8 +147,9 @@ class LabelSpace:
             reading = kind.read(data[name])
             confidence, is_respelled = self._confidence(name, data)
             texts[name] = reading.text
-            confidences[name] = min([confidence] if not reading.confidences else reading.confidences.values())
-            confidences |= {f"{name}{_IS}{label}": one for label, one in reading.confidences.items()}
+            confidences[name] = min(reading.confidences.values(), default=confidence)
+            for label, one in reading.confidences.items():
+                confidences[f"{name}{_IS}{label}"] = one
             repaired = repaired or reading.repaired or is_respelled
         return LabelReading(
             text=self._written(texts),

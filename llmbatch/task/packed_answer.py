@@ -9,7 +9,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.kind import InvalidAnswerError

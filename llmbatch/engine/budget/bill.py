@@ -1,7 +1,6 @@
 """What a row has cost so far, and what its next request may cost at most."""
 
 from dataclasses import dataclass
-from dataclasses import replace as changed
 
 from msgspec.structs import replace
 
@@ -89,7 +88,7 @@ class Biller:
             and usage.output_tokens <= most.output_tokens + _MOST_BEYOND
         ):
             return completion
-        return changed(completion, usage=None, usage_flag=IMPLAUSIBLE)
+        return replace(completion, usage=None, usage_flag=IMPLAUSIBLE)
 
     def charge(
         self, bill: Bill, completion: Completion, reserved_nanousd: int, *, asked_tier: str | None = None

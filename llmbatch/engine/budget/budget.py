@@ -7,13 +7,13 @@ if none is in flight, the limit is reached.
 """
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmbatch.spend.leases import DailyLimit, SharedRunLimit, run_limit_reached
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True, gc=False):
     """The reservation for one request, in nano-dollars, and the day on which it is sent."""
 
     nanousd: int

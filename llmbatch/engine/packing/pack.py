@@ -1,8 +1,10 @@
 """Rows that are asked about in one request: one state for what is sent, which is shared out over the rows' own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
+
+from msgspec.structs import replace
 
 from llmbatch.core.sent import Sent
 from llmbatch.engine.packing.shares import shared_usage, shares

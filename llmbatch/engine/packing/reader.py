@@ -1,6 +1,8 @@
 """From a completion about several rows to what it says of each."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from llmbatch.engine.plan import Plan
 from llmbatch.provider.completion import Completion

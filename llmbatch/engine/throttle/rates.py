@@ -38,9 +38,9 @@ class _Meter:
 
     def due_at(self, now: float, most_per_s: float | None = None) -> float:
         """When the next request is due. The last one counts, also where the rate became known only after it."""
-        per_s = min((rate for rate in (self.per_s, most_per_s) if rate is not None), default=None)
-        if per_s is None:
+        if self.per_s is None and most_per_s is None:
             return now
+        per_s = min(rate for rate in (self.per_s, most_per_s) if rate is not None)
         spacing_s = self.owed / per_s
         if spacing_s > _BUCKET_S / 2:
             spacing_s *= _WIDER
@@ -138,7 +138,8 @@ class Rates:
     @property
     def wants_every_answer(self) -> bool:
         """Whether a limit is at hand of which little remains, or whose meaning only more readings show."""
-        return any(a.wants_every_answer for kind in (self._requests, self._tokens) for a in kind.standing)
+        kinds = (kind for kind in (self._requests, self._tokens) if kind.stated)
+        return any(allowance.wants_every_answer for kind in kinds for allowance in kind.standing)
 
     @property
     def are_the_users(self) -> bool:
