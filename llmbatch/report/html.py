@@ -8,12 +8,13 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 import llmbatch
@@ -45,17 +46,9 @@ def rendered(template: str, *, script: str | None = None, **values: Any) -> str:
         script: the script's file name in `assets`.
         values: the template's variables.
     """
-    environment = Environment(
-        loader=PackageLoader("llmbatch.report", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["soft"] = soft
     style, run = _asset("page.css"), None if script is None else _asset(script)
     allowed = "none" if run is None else run.hash
-    return environment.get_template(template).render(
+    return _page(template).render(
         version=llmbatch.__version__,
         style=style.text,
         script=run and run.text,
@@ -64,6 +57,20 @@ def rendered(template: str, *, script: str | None = None, **values: Any) -> str:
         ),
         **values,
     )
+
+
+@cache
+def _page(template: str) -> Template:
+    """A template, which is compiled once, however many pages are made of it."""
+    environment = Environment(
+        loader=PackageLoader("llmbatch.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["soft"] = soft
+    return environment.get_template(template)
 
 
 def soft(name: str) -> Markup:

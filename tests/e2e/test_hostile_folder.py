@@ -14,7 +14,16 @@ import pytest
 
 import llmbatch
 from llmbatch.cli.commands import SUMMARIES
-from tests.e2e.program import PROGRAM, Program, documents, environment, ledger_lines, wait_until, write_rows
+from tests.e2e.program import (
+    PROGRAM,
+    Program,
+    documents,
+    environment,
+    forked_command,
+    ledger_lines,
+    wait_until,
+    write_rows,
+)
 
 SCRIPT = [str(Path(sys.executable).with_name("llmbatch"))]
 TRAP = "import os, sys; os.write(2, b'SPRUNG ' + __name__.encode()); os._exit(99)"
@@ -69,14 +78,18 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 ALL = """
 import json, sys
 from llmbatch.cli import main
-for arguments in json.loads(sys.argv[1]):
+from llmbatch.core import own_program
+commands, forked = map(json.loads, sys.argv[1:])
+for arguments in commands:
     sys.argv[1:] = arguments
     try:
         main()
     except SystemExit as end:
         print("ENDED", arguments[0], end.code, file=sys.stderr)
+    own_program._START = forked
 """
-"""A script as pip makes it, that runs one command after another: what the first has imported need not be again."""
+"""A script as pip makes it, that runs one command after another: what the first has imported need not be again, and
+how it starts its offline endpoint is how all do."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,8 @@ def test_no_command_runs_what_lies_in_the_folder(looked: Looked, tmp_path: Path)
     _set_traps(looked.folder, looked.names, ("llmbatch", "openai", "encodings"))
     (tmp_path / "llmbatch").write_text(ALL)
     lines = [[name, *arguments] for name, arguments in COMMANDS.items()]
-    done = _run(looked.folder, [sys.executable, str(tmp_path / "llmbatch"), json.dumps(lines)])
+    command = [sys.executable, str(tmp_path / "llmbatch"), json.dumps(lines), json.dumps(forked_command(2))]
+    done = _run(looked.folder, command)
     assert "SPRUNG" not in done.stderr, done.stderr
     ended = dict(re.findall(r"^ENDED (\S+) (\d+)$", done.stderr, re.MULTILINE))
     assert list(ended) == list(COMMANDS), done.stderr

@@ -4,6 +4,7 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -63,6 +64,14 @@ def _captured(path: Path) -> Iterator[int]:
     os.close(file)
 
 
+OPENED = """
+import os
+from llmbatch.cli.streams import prepare_streams
+prepare_streams()
+number = os.open("opened", os.O_WRONLY | os.O_CREAT)
+os.write(number, " ".join([str(number), *(os.readlink(f"/proc/self/fd/{one}") for one in range(3))]).encode())
+"""
+"""A script that notes the number that its first file gets, and what its standard streams are."""
 NOWHERE = {"full": _full, "pipe": _pipe_without_reader, "socket": _socket_without_reader}
 
 
@@ -125,14 +134,23 @@ def test_a_failed_run_whose_summary_cannot_be_written_stays_a_failed_run(
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_the_null_device(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
+def test_a_closed_stream_is_the_null_device(shell: Shell, closed: str) -> None:
     """No file of the program's own takes its number: the lock would be read as documents."""
+    assert shell(f"{shlex.join([sys.executable, '-c', OPENED])} {closed}").code == 0
+    number, *opened = (shell.folder / "opened").read_text().split()
+    assert int(number) > 2
+    numbers = {"<&-": 0, ">&-": 1, "2>&-": 2}
+    assert {opened[numbers[one]] for one in closed.split()} == {os.devnull}
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+def test_a_run_with_closed_streams_is_as_any_other(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
     url = shlex.quote(endpoint().url)
     done = shell(f"$PROGRAM classify - docs.jsonl --out run --json --base-url {url} {closed}")
     assert done.code == 0, done.err
     assert len(ledger_rows(shell.folder / "run" / "ledger.jsonl")) == 3
     assert (shell.folder / "run" / "stdin").read_bytes() == b""
-    assert ('"exit_code":0' in done.out) == (">&-" not in closed.replace("2>&-", ""))
+    assert ('"exit_code":0' in done.out) == (">&-" not in closed)
 
 
 def test_a_stream_that_its_caller_made_non_blocking_gets_and_gives_everything(
