@@ -1,4 +1,4 @@
-"""A run's canary afterwards: how it did, and its promotion."""
+"""A run's canary afterwards: its report and its promotion."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from llmbatch.task.load import load_task
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What was done. `path` is None where the canary had the run's own task file, `model` where it asked its model."""
+    """The result. `path` is None if the canary used the run's own task file, `model` if it used the run's model."""
 
     path: Path | None
     kept: Path | None
@@ -25,10 +25,10 @@ class Promoted:
 
 
 def canary_report(path: Path) -> CanaryReport:
-    """How the canary of a run folder did beside the control.
+    """The canary of a run folder compared with the control.
 
     Raises:
-        UsageError: no run folder, or it has had no canary.
+        UsageError: it is not a run folder, or it has had no canary.
     """
     folder, record = standing_run(path)
     refresh_views(folder, record)
@@ -43,16 +43,16 @@ def canary_report(path: Path) -> CanaryReport:
 
 
 def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promoted:
-    """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
+    """Write the canary's task file to `to`, or replace the run's own, of which a copy is kept.
 
     Args:
         run: the run folder.
         to: where to write it; None for the run's own task file.
-        trust: what the user says about the folder, which names both files.
+        trust: how far the user trusts the folder, which names both files.
 
     Raises:
-        UsageError: there was no canary, the folder belongs to someone else, its file has changed since, or its
-            place cannot be written to.
+        UsageError: there was no canary, the folder belongs to someone else, its file has changed since, or the target
+            cannot be written.
     """
     folder, record = standing_run(run)
     refresh_views(folder, record)

@@ -1,4 +1,4 @@
-"""What a changed plan means for finished rows: they are sent again, and a warning comes before they cost anything."""
+"""The effect of a changed plan on finished rows: they are sent again, after a warning."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,12 +24,12 @@ def plan_changed(
     """Which finished rows a session sends again, and what that will cost; None if there are none.
 
     Args:
-        session: what is asked now.
-        before: the record of the session before.
+        session: the current plan.
+        before: the record of the previous session.
         rows: the input, read to its end.
-        ledger: with the answers so far.
+        ledger: the answers so far.
         is_skipped: whether the session skips a key.
-        prices: where the model's price is found.
+        prices: prices of models.
     """
     plan, count = session.plan, 0
     earlier_key = replace(plan, fingerprint=before.fingerprint).key

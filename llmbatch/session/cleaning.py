@@ -24,14 +24,14 @@ from llmbatch.spend.account import settle_dead
 
 _DAY_S = 86_400
 _YOUNGEST_TEMPORARY_S = _DAY_S
-"""Temporary folders without a lock may be in use; after a day none is."""
+"""Temporary folders without a lock may be in use, but not after a day."""
 
 
 def find_waste(root: Path, *, older_than_days: float) -> list[Waste]:
-    """Find temporary folders, what killed sessions left in run folders below `root`, dead sessions, old caches.
+    """Find temporary folders, leftovers of killed sessions in run folders below `root`, dead sessions, old caches.
 
     Args:
-        root: the folder whose run folders are looked into.
+        root: the folder whose run folders are examined.
         older_than_days: older cached answers and counts are leftovers.
     """
     found = [*_temporary_folders(), *_left_by_killed(root), *_dead_sessions(), *_old_caches(older_than_days)]
@@ -60,7 +60,7 @@ def _left_by_killed(root: Path) -> Iterator[Waste]:
 
 
 def _remove_files(folder: Path, files: list[Path]) -> None:
-    with suppress(FolderBusy), locked(folder):  # a session that has begun since needs them
+    with suppress(FolderBusy), locked(folder):  # a session that has started since needs them
         for file in files:
             file.unlink(missing_ok=True)
 

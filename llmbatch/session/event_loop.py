@@ -1,4 +1,4 @@
-"""The event loop of a session, after a check that it can work."""
+"""The event loop of a session, after a check that it has the resources it needs."""
 
 import asyncio
 import os
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 _THREADS = 8
-"""libuv starts 4 at once, Python's own executor a few one by one."""
+"""libuv starts 4 threads at once, Python's own executor a few one by one."""
 _FILES = 16
-"""Of the loop itself, and of a few connections."""
+"""Files of the loop itself, and of a few connections."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed (the extra `uvloop`).
+    """uvloop if it is installed (the extra `uvloop`).
 
     Raises:
         RuntimeError: the threads that it needs cannot be started.
         OSError: the files that it needs cannot be opened.
     """
-    # libuv ends the whole process where one of these fails.
+    # libuv ends the whole process if one of these fails.
     _start_threads()
     _open_files()
     try:

@@ -1,4 +1,4 @@
-"""Which fields an input's rows are made of, as a session reports it."""
+"""Reports which fields of an input are used."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from llmbatch.readers import FieldChoice
 
 
 def field_report(emit: Callable[[Event], None]) -> Callable[[FieldChoice], None]:
-    """Reports a choice of fields where it was not the user's, or something about it should be known."""
+    """Reports a choice of fields that was not the user's, or that has findings to report."""
 
     def tell(choice: FieldChoice) -> None:
         if choice.detected or choice.findings:

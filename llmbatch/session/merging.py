@@ -1,4 +1,4 @@
-"""A run's shards as one run."""
+"""Merges a run's shards into one run."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,16 +23,16 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
     """Merge the outcomes of a run's shards into its own folder, and write its outputs. Can be done at any time.
 
     Args:
-        path: the run folder, in which the shards' folders are.
+        path: the run folder, which contains the shards' folders.
         observer: notified of events.
         tolerance: how many rows may fail.
-        trust: what the user says about the folder.
+        trust: how far the user trusts the folder.
 
     Returns:
-        The summary of the whole run. Its exit code is 7 while rows are pending, 3 where too many have failed.
+        The summary of the whole run. Its exit code is 7 while rows are pending, 3 if too many have failed.
 
     Raises:
-        UsageError: there are no shards, the input cannot be read any more, or a file is damaged.
+        UsageError: there are no shards, the input can no longer be read, or a file is damaged.
         FolderBusy: another process works on the whole run.
     """
     folder = RunFolder(path)
@@ -56,7 +56,7 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
 
 
 def spent_so_far(path: Path, emit: Callable[[Event], None]) -> int:
-    """What a run and its shards have cost, and may have cost, nano-dollars; 0 where there is no run yet.
+    """What a run and its shards have cost, and may have cost, nano-dollars; 0 if there is no run yet.
 
     Raises:
         FolderBusy: another process works on the run or on a shard.

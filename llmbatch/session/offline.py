@@ -11,7 +11,7 @@ from llmbatch.simulate.child import offline_endpoint
 
 @contextmanager
 def served_endpoint(endpoint: Endpoint | None, sending: Sending) -> Iterator[Endpoint]:
-    """The endpoint that the user named; without one, the offline endpoint runs as long as the block."""
+    """The endpoint that the user named; without one, the offline endpoint, which runs for the duration of the block."""
     if endpoint is not None:
         yield endpoint
         return

@@ -1,4 +1,4 @@
-"""Rows that cannot be used, as a session reports them: the first few of each kind, then how many more there are."""
+"""Reports rows that cannot be used: the first few of each kind, then how many more there are."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,21 +10,21 @@ _SHOWN = 3
 
 
 class Rejections:
-    """Reports rejected rows as they come."""
+    """Reports rejected rows as they occur."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
         self._by_kind: Counter[str] = Counter()
 
     def add(self, rejection: Rejection) -> None:
-        """Another one."""
+        """Count a rejected row, and report it if it is among the first."""
         self._by_kind[rejection.kind] += 1
         if self._by_kind[rejection.kind] <= _SHOWN:
             place = rejection.place
             self._emit(RowRejected(place.file, place.line, rejection.kind, rejection.message))
 
     def end(self) -> None:
-        """There are no more: report how many were not reported one by one."""
+        """At the end, report how many were not reported individually."""
         for kind, count in self._by_kind.items():
             if count > _SHOWN:
                 self._emit(RowsRejected(kind, count - _SHOWN))

@@ -1,4 +1,4 @@
-"""Repairing a run folder whose logs another program has written to."""
+"""Repairs a run folder whose logs another program has written to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,18 @@ class Repair:
     ledger: Salvaged | None
     decisions: Salvaged | None
     torn: tuple[Path, ...]
-    """Files with ends of logs that a crash had torn."""
+    """Files with torn ends of logs after a crash."""
     command: str
-    """Sends the rows of damaged lines again."""
+    """The command that sends the rows of damaged lines again."""
 
 
 def repair_run(path: Path) -> Repair:
     """Move the damaged lines of a run folder's ledger and decisions aside. Nothing is sent.
 
     Raises:
-        UsageError: no run folder, or a line is of a newer format.
+        UsageError: it is not a run folder, or a line is of a newer format.
         FolderBusy: another process works on the folder.
-        StorageFailed: the disk refuses it.
+        StorageFailed: the disk fails.
     """
     folder = RunFolder(path)
     record = load_record(folder)

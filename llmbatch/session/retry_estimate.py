@@ -18,10 +18,10 @@ from llmbatch.session.run import is_to_be_retried, retried_plans
 def dear_retry(
     path: Path, options: RetryOptions, above_nanousd: int, *, trust: Trust = NO_TRUST
 ) -> ModelEstimate | None:
-    """The estimate of a retry that may cost more than this, or None where it will not.
+    """The estimate of a retry if it may cost more than this, otherwise None.
 
     Raises:
-        UsageError: no run folder, its input cannot be read any more, or a price is not known.
+        UsageError: it is not a run folder, its input can no longer be read, or a price is not known.
     """
     folder, record = standing_run(path)
     sending = options.sending

@@ -1,4 +1,4 @@
-"""Outputs of a run whose input has no end yet: written again every few seconds, so that they can be used."""
+"""Outputs of a run whose input is still open: rewritten every few seconds, so that they can be used."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from llmbatch.observe.events import Event, OutputsRolling
 
 ROLL_EVERY_S = 5.0
 _TIMES = 20
-"""Writing takes longer the more rows there are: it gets at most such a part of the time."""
+"""Maximum share of time for writing, which takes longer the more rows there are."""
 
 
 async def keep_rolling(
@@ -18,9 +18,9 @@ async def keep_rolling(
 
     Args:
         write: writes them all; blocks, and is called in another thread.
-        answered: how many rows have their outcome by now.
-        folder: the run folder's name, to report once that this is done.
-        emit: gets the events.
+        answered: returns how many rows have their outcome.
+        folder: the run folder's name, for the event that reports this once.
+        emit: receives the events.
     """
     written, pause_s = 0, ROLL_EVERY_S
     while True:

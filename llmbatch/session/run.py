@@ -63,10 +63,10 @@ def classify_run(
     """Label the input's rows; in an existing folder, resume.
 
     Args:
-        options: what the user wants.
+        options: of the run.
         observer: notified of events.
         handle: stops the run from outside.
-        is_locked: the caller holds the folder's lock, since it has put the input there.
+        is_locked: the caller holds the folder's lock, since it has written the input there.
 
     Raises:
         UsageError: the input, the task or an option cannot be used; nothing was sent.
@@ -160,12 +160,12 @@ def classify_run(
 
 
 def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: Trust = NO_TRUST) -> Summary:
-    """Ask again about a run folder's failed rows, or those in review, and nothing else.
+    """Retry only a run folder's failed rows, or those in review.
 
-    The outcome counts for the run's own plan also where another model is asked.
+    The outcome counts for the run's own plan even if another model is used.
 
     Raises:
-        UsageError: no run folder, or its input cannot be read any more.
+        UsageError: it is not a run folder, or its input can no longer be read.
         FolderBusy: another process works on the folder.
     """
     folder, record = standing_run(path, observer.event)
@@ -178,7 +178,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     lock = whole_locked(folder, observer.event) if record.shard is None else shard_locked(folder, record.shard)
     with lock, closing(DecisionLog(folder.decisions)) as decisions:
-        record = load_record(folder)  # of what was merged in the meantime, too
+        record = load_record(folder)  # now includes what was merged
         if record.shard is not None:
             take_over(folder, record.shard, observer.event)
         check_no_parts_elsewhere(RunFolder(folder.whole), record.shard)
@@ -208,12 +208,12 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
 
 
 def _address(endpoint: Endpoint | None) -> str:
-    """What a record says of where requests go."""
+    """The endpoint's address for a record."""
     return "offline" if endpoint is None else Redactor((endpoint.api_key,)).mask(endpoint.base_url)
 
 
 def _retry_command(path: Path, options: RetryOptions) -> str:
-    """What resumes a retry: with the endpoint that was named, or it would go to another one."""
+    """The command that resumes a retry, including the named endpoint: otherwise it would use another one."""
     base_url, decisions = options.sending.base_url, options.decisions
     given = [
         *(["--batch"] if options.batch is not None else []),
@@ -224,7 +224,7 @@ def _retry_command(path: Path, options: RetryOptions) -> str:
 
 
 def _standing(folder: RunFolder) -> RunRecord | None:
-    """The record of a folder that stands."""
+    """The record of an existing folder."""
     return load_record(folder).without_sources() if folder.run_json.exists() else None
 
 
@@ -232,12 +232,12 @@ def _standing(folder: RunFolder) -> RunRecord | None:
 def _held(
     whole: RunFolder, folder: RunFolder, shard: Shard | None, observer: Observer, *, is_locked: bool
 ) -> Iterator[None]:
-    """The folder that is worked in, made where there is none, and its lock."""
+    """The folder to work in, created if it does not exist, and its lock."""
     if shard is None:
         with folder.created(), nullcontext() if is_locked else whole_locked(folder, observer.event):
             yield
     else:
-        whole.make()  # and left there: other shards may have begun in it by now
+        whole.make()  # not removed: other shards may have started in it by now
         with folder.created(), shard_locked(folder, shard):
             yield
 
@@ -252,7 +252,7 @@ def _new_record(
     confidence: RunConfidence,
     experiments: ExperimentPlan,
 ) -> RunRecord:
-    """The record of this run; what a folder that stands knows of killed sessions is kept."""
+    """The record of this run; what an existing folder records about killed sessions is kept."""
     redact = Redactor(() if endpoint is None else (endpoint.api_key,))
     return RunRecord(
         run_id=standing.run_id if standing else new_run_id(),
@@ -291,7 +291,7 @@ def _new_record(
 
 
 def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | None:
-    """How an earlier session sent the same plan's requests in the end; at which tier is up to this one."""
+    """The last form of the same plan's requests in an earlier session; this session chooses the tier."""
     if standing is None or standing.shape is None or standing.fingerprint != plan.fingerprint:
         return None
     return replace(standing.shape, service_tier=plan.shape.service_tier)
@@ -300,16 +300,16 @@ def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | No
 def retried_plans(
     record: RunRecord, options: RetryOptions, source: RunInput, decisions: DecisionLog
 ) -> tuple[Plan, Plan]:
-    """A run's plan, and the one that a retry of it asks.
+    """A run's plan, and the one that a retry of it uses.
 
     Args:
         record: the run's.
-        options: what the user wants.
+        options: of the retry.
         source: the run's input.
-        decisions: what people decided about its rows.
+        decisions: human decisions about its rows.
 
     Raises:
-        UsageError: this version would ask in another way.
+        UsageError: this version would send different requests.
     """
     loaded = with_decided(recorded_task(record), record.choice, source, decisions, options.decisions)
     plan, choice = recorded_plan(record, loaded), options.applied_to(record.choice)
@@ -320,7 +320,7 @@ def retried_plans(
 
 
 def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
-    """Refuse an input that the run would replace by its own results: its rows would be gone."""
+    """Refuse an input that the run would replace with its own results: its rows would be lost."""
     for name in filter(is_file_name, source.names):
         path = Path(name)
         if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
@@ -331,7 +331,7 @@ def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
 
 
 def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
-    """Refuse `--only` if none of its kinds occurs in the run but others do: most likely it is misspelt."""
+    """Refuse `--only` if none of its kinds occurs in the run but others do: most likely it is misspelled."""
     kinds: dict[str, str] = {}
     for _, line in read_lines(folder.ledger) if only else ():
         if line.status == FAILED and line.error is not None:
@@ -347,7 +347,7 @@ def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
 
 
 def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review: ReviewRule) -> bool:
-    """Whether a retry sends the row again whose latest line this is."""
+    """Whether a retry sends the row with this latest line again."""
     if line is None:
         return False
     if options.review:

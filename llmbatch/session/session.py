@@ -1,4 +1,4 @@
-"""One session on a run folder, under its lock: open the ledger, run the engine, make the views, sum up."""
+"""One session on a run folder, under its lock: opens the ledger, runs the engine, writes the views, summarises."""
 
 import asyncio
 import secrets
@@ -75,11 +75,11 @@ class Session:
         self._began = time.perf_counter()
 
     def run(self) -> Summary:
-        """Do what the plan says and sum up. A guard's stop or a signal is in the summary, not raised.
+        """Execute the plan and summarise. A guard's stop or a signal is in the summary, not raised.
 
         Raises:
             UsageError: the ledger is damaged, or the input cannot be read from its first row on.
-            Exception: a bug, after everything was brought to its end in order.
+            Exception: a bug, after an orderly end of everything else.
         """
         with signals_handled(self._handle):
             self._introduce()
@@ -106,7 +106,7 @@ class Session:
             if ledger.trouble is None and not self._is_hurried:
                 _keep_checkpoint(opened)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
-            raise reason  # nothing was done: a mistake to report, not a run to summarise
+            raise reason  # nothing was done: report the mistake instead of a summary
         return summary
 
     def _introduce(self) -> None:
@@ -129,7 +129,7 @@ class Session:
         return opened
 
     def _begin(self, opened: OpenLedger) -> None:
-        self._spending.begin()  # it settles what killed sessions left, and for that reads the file that starts over
+        self._spending.begin()  # it settles what killed sessions left, so it must read the file before it is rewritten
         self._record.save(self._folder)
         self._sent.begin(opened.ledger.size, self._id)
         self._reserve.take()
@@ -166,11 +166,11 @@ class Session:
         return self._single_loop(self._plan, opened)
 
     def _single_rows_loop(self, opened: OpenLedger, batches: BatchLoop) -> SessionLoop:
-        """For the rows that are to be sent by themselves now."""
+        """A session loop for the rows that are now sent as single requests."""
         plan = single_plan(self._plan, batches)
         for event in single_events(self._plan, batches):
             self._observer.event(event)
-        self._tally.skipped, self._tally.left = -self._tally.answered, 0  # it comes across all rows once more
+        self._tally.skipped, self._tally.left = -self._tally.answered, 0  # it reads all rows once more
         return self._single_loop(
             plan, replace(opened, record=batches.record, set_aside_nanousd=batches.set_aside_nanousd)
         )
@@ -191,7 +191,7 @@ class Session:
         )
 
     def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[OutputCounts | None, Exception | None]:
-        """Make the views, once their ledger is on the disk. After a second interrupt, they are not waited for."""
+        """Write the views after the ledger is synced. After a second interrupt, do not wait for them."""
         try:
             self._reserve.release()
             ledger.sync()
@@ -231,7 +231,7 @@ class Session:
         )
 
     def _roll_outputs(self) -> None:
-        """Write the outputs of what is answered so far. What goes wrong shows at the session's end, if it stays."""
+        """Write the outputs of the rows answered so far. A persistent error is reported at the session's end."""
         with suppress(LLMBatchError):
             ledger = Ledger.open_to_read(
                 self._folder.ledger,
@@ -280,7 +280,7 @@ class Session:
         )
         summary = summarise(self._folder, self._record, counts, opened.totals, ending)
         try:
-            if opened.ledger.is_in_place:  # else whatever stands there now is another run's
+            if opened.ledger.is_in_place:  # otherwise the folder now belongs to another run
                 self._save(summary)
         except StorageFailed as error:
             ending = replace(ending, reason=reason or error)
@@ -299,12 +299,12 @@ class Session:
 
 
 def _keep_checkpoint(opened: OpenLedger) -> None:
-    """So that the next session need not read all of a long ledger."""
+    """Write a checkpoint, so that the next session need not read all of a long ledger."""
     ledger = opened.ledger
     if ledger.size - opened.checkpointed >= WORTHWHILE_BYTES:
         save_checkpoint(ledger.path, ledger.checkpoint(opened.totals.as_json()))
 
 
 def _rows_at_once(sending: Sending) -> int:
-    """Rows whose outcome may be still to come once nothing more is sent: in flight, or waiting for a retry."""
+    """How many rows may still end once nothing more is sent: in flight, or waiting for a retry."""
     return Concurrency(sending.concurrency).most * ROWS_PER_SLOT * sending.rows_per_request

@@ -1,4 +1,4 @@
-"""A session while it asks: the engine and all that runs beside it, on one event loop."""
+"""A session while it sends: the engine and everything that runs concurrently with it, on one event loop."""
 
 import asyncio
 import gc
@@ -54,14 +54,14 @@ _FIRST_LOOK_S = 0.5
 _LOOK_AT_THE_CLOCK_S = 20.0
 _READ_AHEAD = 64
 _OTHER_TEXT = 1.1
-"""By how much more the ratio may differ in other texts."""
+"""How much more the ratio may differ in other texts."""
 MILESTONE_BYTES = 26 << 20
-"""Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
-than 200 MB an eighth, so that what is hashed for all checkpoints together stays in proportion."""
+"""Size of new ledger lines after which a checkpoint is written: some 80,000 lines, which are read in a second. For a
+ledger of more than 200 MB, an eighth of it, so that hashing for all checkpoints together stays in proportion."""
 
 
 class SessionLoop:
-    """Asks about a session's rows, once."""
+    """Sends a session's rows, once."""
 
     def __init__(
         self,
@@ -81,12 +81,12 @@ class SessionLoop:
         """Nothing is sent yet.
 
         Args:
-            plan: what the session is to do.
+            plan: of the session.
             source: the run's input.
             opened: its ledger.
-            sent: where each send is written down.
-            tally: counts what the session does.
-            experiments: what is asked beside the plan.
+            sent: the log of requests.
+            tally: the session's counts.
+            experiments: in addition to the plan.
             spending: limits and accounts.
             handle: stops the session.
             observer: notified of events.
@@ -111,15 +111,15 @@ class SessionLoop:
         self._rate_share = None if share is None else share()
         self._total: int | None = _rows_at_the_last_end(opened.record)
         self._standing = _standing(plan, opened.record, opened)
-        """Rows that are done already, before the reader has come across them; 0 once it has them all."""
+        """Rows that are already done, before the reader has reached them; 0 once it has reached them all."""
         self.record = opened.record
-        """The run's, with the limits that were kept to."""
+        """The run's record, with the rate limits that applied."""
         self._rejections = Rejections(observer.event)
         self.is_hurried = False
         """Whether it was interrupted a second time."""
 
     async def ask(self, endpoint: Endpoint) -> Exception | None:
-        """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
+        """Send until the rows end or the run is stopped. Returns the reason of a stop."""
         cancellation, plan = Cancellation(), self._plan
         prices = plan.prices(endpoint)
         if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
@@ -164,7 +164,7 @@ class SessionLoop:
         return cancellation.reason
 
     def _learnt(self, parts: Assembly) -> dict[str, Any]:
-        """What the record keeps of the endpoint's ways: with the run's own plan, not with another model."""
+        """What was learnt about the endpoint, to be recorded: for the run's own plan, not for another model."""
         if self._plan.asked is not self._plan.plan:
             return {}
         control, choice = parts.control, self.record.choice
@@ -228,7 +228,7 @@ class SessionLoop:
         ]
 
     async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "list[asyncio.Task[None]]":
-        """Report what a changed plan means, then the run's estimate, unless that would hold up requests too long."""
+        """Report the effect of a changed plan, then the run's estimate, unless that would delay requests too long."""
         if not self._observer.is_watching:
             return []
         if self._plan.before is not None:
@@ -238,7 +238,7 @@ class SessionLoop:
         return [look]
 
     def _tell_change(self, before: RunRecord, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
-        rows = self._source.read_again(lambda _: None)  # of standard input, the last session's copy
+        rows = self._source.read_again(lambda _: None)  # for standard input, the last session's copy
         with suppress(LLMBatchError):
             change = plan_changed(self._plan, before, rows, self._opened.ledger, is_skipped, prices)
             if change is not None:
@@ -246,9 +246,9 @@ class SessionLoop:
 
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         if self._source.is_stream:
-            return  # which can be read only once
+            return  # it can be read only once
         plan, rows = self._plan, self._read_again()
-        with suppress(LLMBatchError):  # what is wrong with the input is reported when its turn comes
+        with suppress(LLMBatchError):  # errors in the input are reported when it is read
             estimate = quick_estimate(
                 plan.plan,
                 plan.asked,
@@ -265,7 +265,7 @@ class SessionLoop:
                 self._standing = estimate.done
 
     def _is_waiting(self, key: str) -> bool:
-        """Whether a row has its answer, and only waits for the stronger model or the jury."""
+        """Whether a row has an answer and only waits for the stronger model or the jury."""
         ledger = self._opened.ledger
         return ledger.is_done(key) and self._experiments.takes(ledger.latest(key))
 
@@ -277,7 +277,7 @@ class SessionLoop:
             earlier.note(line)
 
     async def _sync(self, cancellation: Cancellation) -> None:
-        """Bring finished rows to the disk in groups, off the loop."""
+        """Sync finished rows in groups, outside the loop."""
         ledger = self._opened.ledger
         milestone = ledger.size
         while True:
@@ -293,9 +293,9 @@ class SessionLoop:
                 return
 
     def _milestone(self) -> Checkpoint:
-        """So that the next session after a kill need not read all that a long session has written."""
+        """Create a checkpoint, so that after a kill the next session need not read all lines of a long session."""
         ledger = self._opened.ledger
-        ledger.sync()  # of the last moments, at once: nothing may come between what is synced and what is summed up
+        ledger.sync()  # sync the last lines now: nothing may be added between the sync and the sums
         self._sent.begin_again(ledger.size, {day: usage.stored() for day, usage in self._tally.days.usage().items()})
         totals = merged((self._opened.totals, self._tally.totals))
         return ledger.checkpoint(totals.as_json()).kept_apart()
@@ -315,7 +315,7 @@ class SessionLoop:
             self._observer.event(RunStopping(cancellation.reason.message, int(cancellation.reason.exit_code)))
 
     async def _keep_deadline(self, cancellation: Cancellation) -> None:
-        """By the wall clock, which continues while a machine is suspended or the user is asked to confirm."""
+        """Stop at the deadline by the wall clock, which continues while a machine is suspended or the user confirms."""
         if (deadline := self._plan.sending.deadline) is None:
             return
         while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock knows
@@ -359,12 +359,12 @@ class SessionLoop:
 
 
 def _rows_at_the_last_end(record: RunRecord) -> int | None:
-    """The input's rows as the last session counted them, until they are counted again; None where none has ended."""
+    """The number of input rows that the last session counted, until they are counted again; None if none has ended."""
     return None if record.totals is None else int(record.totals["rows"]["total"])
 
 
 def _standing(plan: SessionPlan, record: RunRecord, opened: OpenLedger) -> int:
-    """Rows that have their label: as the last session that ended in order counted them, else by the ledger's lines."""
+    """Rows with a label, as counted by the last session that ended in an orderly way, otherwise by the ledger."""
     if plan.before is not None:
         return 0
     if record.totals is None:
@@ -374,7 +374,7 @@ def _standing(plan: SessionPlan, record: RunRecord, opened: OpenLedger) -> int:
 
 @contextmanager
 def _lasting_objects_spared() -> Iterator[None]:
-    """What was imported and planned lasts as long as the run: the garbage collector need not look for it in there."""
+    """Exclude imports and plans, which live as long as the run, from garbage collection."""
     gc.freeze()
     try:
         yield

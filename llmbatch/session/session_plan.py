@@ -1,4 +1,4 @@
-"""What a session is to do, as one frozen object."""
+"""The plan of a session, as one frozen object."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """What a session is to do. `asked` differs from `plan` where a retry asks another model for the run's rows."""
+    """The plan of a session. `asked` differs from `plan` if a retry sends the run's rows to another model."""
 
     record: RunRecord
     plan: Plan
@@ -36,13 +36,13 @@ class SessionPlan:
     wanted: Callable[[Ledger, Experiments], Callable[[str], bool]]
     """Given the ledger and the experiments, returns which keys are to be sent."""
     is_settled: Callable[[str], bool]
-    """Whether people have given a text its label: it is not sent."""
+    """Whether a person has decided a text's label: it is not sent."""
     command: str
     """The command that resumes."""
     leaves_rows: bool = False
-    """Whether rows without an outcome may be passed over, as a retry does."""
+    """Whether rows without an outcome may be skipped, as in a retry."""
     before: RunRecord | None = None
-    """The folder's record of the session before, where that asked otherwise: its finished rows are sent again."""
+    """The folder's record of the previous session, if that had another plan: its finished rows are sent again."""
     experiments: ExperimentPlan = ExperimentPlan()
     strict: bool = False
     reuse: Reuse | None = None
@@ -51,20 +51,20 @@ class SessionPlan:
     batch: BatchOptions | None = None
     """How rows go in batches; None sends each by itself."""
     remarks: tuple[Event, ...] = ()
-    """What is to be reported at its start."""
+    """Events to report at its start."""
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """All plans that are asked: the run's, those of a canary, and what doubtful rows are asked by."""
+        """All plans in use: the run's, a canary's, and those for doubtful rows."""
         plans = (self.asked, self.experiments.canary, *self.experiments.second_opinions)
         return tuple(plan for plan in plans if plan is not None)
 
     def prices(self, endpoint: Endpoint) -> PriceBook:
-        """What models cost at the endpoint that is asked."""
+        """Prices of models at the endpoint."""
         return PriceBook(None if self.endpoint is None else endpoint.base_url, self.sending.price)
 
     def preflight(self, prices: PriceBook, endpoint: Endpoint, emit: Callable[[Event], None]) -> UsageError | None:
-        """Why nothing may be sent, if so; else what is doubtful is reported."""
+        """Why nothing may be sent, if so; otherwise reports doubtful settings."""
         models = [one.question.model for one in self.plans]
         embedding_models = [one.embedding_model for one in self.plans]
         refusal = unpriced(models, self.sending.budget.limits, prices, embedding_models=embedding_models)
@@ -74,7 +74,7 @@ class SessionPlan:
         return refusal
 
     async def answer_cache(self, emit: Callable[[Event], None]) -> "AnswerCache | None":
-        """The answers of earlier runs, if they are wanted and can be read."""
+        """The answer cache, if it is requested and can be read."""
         if self.reuse is None:
             return None
         from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it

@@ -1,4 +1,4 @@
-"""What a dead session actually cost, according to its run folder: the ledger's lines, and the sends without one."""
+"""What a dead session actually cost, by its run folder: the ledger's lines, and the requests without one."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -17,10 +17,10 @@ from llmbatch.spend.book import Settlement
 
 
 def actual_spend(session: str, run: str) -> Settlement | None:
-    """Of the session that a run folder's `sent.log` names; None where that is another one, or cannot be read.
+    """The spending of the session in a run folder's `sent.log`; None if that is another one, or cannot be read.
 
-    A request that was in flight, or whose line is damaged, counts with all that may have been set aside for it, on the
-    session's last day.
+    A request that was in flight, or whose line is damaged, counts with the maximum that may have been reserved for it,
+    on the session's last day.
     """
     folder = RunFolder(Path(restored(run)))
     try:
@@ -28,8 +28,8 @@ def actual_spend(session: str, run: str) -> Settlement | None:
         if left is None or left.ledger_offset is None or left.started_at != session:
             return None
         daily, settled = DailyTotals(), Counter[str]()
-        for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # what is torn has no outcome
-            if line.batch is None:  # a batch has an account of its own, and is in no log of single sends
+        for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # a torn line has no outcome
+            if line.batch is None:  # a batch has an account of its own, and is not in the log of single requests
                 daily.add(line)
                 settled[line.key] += line.attempts
     except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
@@ -38,7 +38,7 @@ def actual_spend(session: str, run: str) -> Settlement | None:
     try:
         days = {day: UsageTotals.restored(sums) for day, sums in left.came_to.items()}
     except TypeError:
-        return None  # of a version with other totals
+        return None  # by a version with other totals
     for day, usage in daily.usage().items():
         days[day] = days.get(day, UsageTotals()) + usage
     requests = len(lost) + left.damage.requests
@@ -50,16 +50,16 @@ def actual_spend(session: str, run: str) -> Settlement | None:
         )
     total_nanousd = sum(usage.most_nanousd for usage in days.values())
     if any(not 0 <= amount <= _LARGEST for usage in days.values() for amount in (*astuple(usage), total_nanousd)):
-        return None  # no session can come to that: a line is wrong
+        return None  # no session can reach that: a line is wrong
     return Settlement(days, total_nanousd)
 
 
 def in_flight_nanousd(folder: RunFolder, known: Collection[str]) -> int:
-    """What the requests may have cost that were in flight when a folder's last session was killed.
+    """The maximum cost of the requests that were in flight when a folder's last session was killed.
 
     Args:
-        folder: where; the caller holds its lock.
-        known: the sessions whose requests in flight have been counted.
+        folder: the run folder; the caller holds its lock.
+        known: the sessions whose requests in flight have already been counted.
     """
     left = SentLog(folder.sent_log).leftovers()
     if left is None or left.started_at in known:
@@ -71,5 +71,5 @@ def in_flight_nanousd(folder: RunFolder, known: Collection[str]) -> int:
     return sum(sent.at_most_nanousd for sent in left.unsettled(settled)) + left.damage.at_most_nanousd
 
 
-_LARGEST = (1 << 63) - 1  # that the store can hold
+_LARGEST = (1 << 63) - 1  # the largest amount that the store can represent
 _DAY = len("2026-11-25")  # a session's name begins with the day on which it began

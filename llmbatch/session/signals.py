@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP stop a session in order."""
+"""SIGINT, SIGTERM and SIGHUP stop a session in an orderly way."""
 
 import signal
 import threading
@@ -18,10 +18,10 @@ EXIT_CODES = {
 
 @contextmanager
 def signals_handled(handle: StopHandle) -> Iterator[None]:
-    """Let the signals stop the session that the block runs. In another thread than the main one none is handled here.
+    """Let the signals stop the session in the block. Outside the main thread, no signals are handled.
 
     Raises:
-        Interrupted: in the block, wherever it stands, unless requests are in flight.
+        Interrupted: anywhere in the block, unless requests are in flight.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,11 +40,11 @@ def signals_handled(handle: StopHandle) -> Iterator[None]:
 
 
 def interrupted_by(number: signal.Signals) -> Interrupted:
-    """The error with which a run ends that a signal has stopped."""
+    """The error of a run that a signal has stopped."""
     return Interrupted(number.name, exit_code=EXIT_CODES[number])
 
 
 def _handled_numbers() -> list[signal.Signals]:
-    """All of them, but for a hang-up that the caller has set to be ignored: that is what `nohup` does."""
+    """All of them, except SIGHUP if the caller has set it to be ignored, as `nohup` does."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [number for number in EXIT_CODES if not (ignored and number == signal.SIGHUP)]

@@ -21,8 +21,8 @@ from llmbatch.spend.leases import DailyLimit, SharedRunLimit
 from llmbatch.spend.options import BudgetOptions
 
 _BEAT_S, _SLOWEST_BEAT_S, _BEAT_SHARE = 2.0, 20.0, 0.1
-"""How often a session reports its spending to the store; less often where that takes long, since many sessions do it:
-in a tenth of the time."""
+"""How often a session reports its spending to the store; less often if that takes long because many sessions do it: in
+at most a tenth of the time."""
 
 
 @dataclass(slots=True)
@@ -32,10 +32,10 @@ class _Limits:
 
 
 class Spending:
-    """Opened before anything is sent, closed when all is answered; keeps the store informed in between.
+    """Opened before anything is sent, closed when everything is answered; reports to the store in between.
 
-    With a daily budget, a store that cannot be used ends the run: what is left is not known. Without one, that is
-    reported, and the run continues.
+    With a daily budget, a store that cannot be used ends the run, since the remaining budget is not known. Without one,
+    this is reported, and the run continues.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Spending:
         )
 
     def begin(self) -> None:
-        """Register the session in the store, once dead sessions' entries there are settled.
+        """Register the session in the store, after settling dead sessions' entries.
 
         Raises:
             StorageFailed: the store cannot be used, and there is a daily budget; or the one of the run's limit cannot.
@@ -88,7 +88,7 @@ class Spending:
 
         Args:
             spent_nanousd: what earlier sessions of the run cost and may have cost.
-            cancellation: ends every wait for room.
+            cancellation: ends every wait for free budget.
         """
         cap_nanousd, run_account = self._options.max_cost_nanousd, self._run_account
         run = (
@@ -103,10 +103,10 @@ class Spending:
         return Budget(run, day)
 
     def room_nanousd(self) -> int | None:
-        """What is left for work that leaves now, by both limits; None where there is none.
+        """What is left for requests sent now, by both limits; None if there is no limit.
 
         Raises:
-            StorageFailed: what is left of the day is not known.
+            StorageFailed: the day's remaining budget is not known.
         """
         assert self._limits is not None  # noqa: S101 - budget() comes first
         rooms = []
@@ -117,10 +117,10 @@ class Spending:
         return min(rooms, default=None)
 
     def hold(self, name: str, nanousd: int) -> bool:
-        """Set money aside that stays so when this session has ended, until `settle_held`. False where it does not fit.
+        """Reserve money beyond the end of this session, until `settle_held`. False if it does not fit.
 
         Raises:
-            StorageFailed: that cannot be written down, and there is a daily budget.
+            StorageFailed: it cannot be recorded, and there is a daily budget.
         """
         assert self._limits is not None  # noqa: S101 - budget() comes first
         if self._store is not None and self._account is not None:
@@ -137,7 +137,7 @@ class Spending:
         return True
 
     def held(self, prefix: str) -> list[str]:
-        """The names of what is set aside, by their beginning."""
+        """The names of reservations that begin with a prefix."""
         if self._store is None:
             return []
         try:
@@ -147,10 +147,10 @@ class Spending:
             return []
 
     def settle_held(self, name: str, day: str, usage: UsageTotals, *, freed_nanousd: int = 0) -> None:
-        """Replace the amount set aside by the actual cost, on the day on which it was sent.
+        """Replace the reserved amount with the actual cost, on the day on which it was sent.
 
         Args:
-            name: of what was set aside.
+            name: of the reservation.
             day: the day.
             usage: its actual usage.
             freed_nanousd: by how much less that is, for this session's limit.
@@ -182,9 +182,9 @@ class Spending:
             await asyncio.to_thread(self._look, total)
 
     def end(self) -> bool:
-        """Record what the session cost. Returns whether the store knows all that it should.
+        """Record what the session cost. Returns whether the store is complete.
 
-        Where it does not, the session stays open there, until the run folder shows what it cost.
+        If it is not, the session stays open there, until the run folder shows what it cost.
         """
         recorded = True
         if self._limits is not None:
@@ -206,7 +206,7 @@ class Spending:
         return recorded
 
     def _actual_spend(self, session: str, run: str) -> Settlement | None:
-        """A session of our own run folder is found also where the folder has been moved."""
+        """The actual spending; a session of this run folder is found even if the folder was moved."""
         return actual_spend(session, run) or actual_spend(session, self._info.run)
 
     def _look(self, total: DayTotal | None) -> None:
@@ -230,12 +230,12 @@ class Spending:
 
 
 def next_beat_s(took_s: float) -> float:
-    """How long to wait before the next report to the store, where the last one took so long."""
+    """How long to wait before the next report to the store, given how long the last one took."""
     return min(max(_BEAT_S, took_s / _BEAT_SHARE), _SLOWEST_BEAT_S)
 
 
 def _claim(account: SpendAccount | None, period: str, cap_nanousd: int) -> Callable[[float], bool]:
-    """Whether this session is to alert of a share; always, if it shares its account with no one."""
+    """Whether this session sends the alert for a share; always, if it does not share its account."""
 
     def claim(percent: float) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A run folder as it stands: its views written again, and shown, also while another process works on it."""
+"""Exports and shows a run folder in its current state, even while another process works on it."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -58,14 +58,14 @@ def export_run(
     explode: str | None = None,
     trust: Trust = NO_TRUST,
 ) -> Summary:
-    """Write a run's views again, into its folder or another one, of an object store too, or into a database's tables.
+    """Write a run's views again, into its folder, another one, an object store, or tables of a database.
 
-    What the user says about the folder is remembered in it, so that it need not be said again. `explode` names a field
-    whose labels get a record each.
+    The user's trust in the folder is recorded in it, so that it need not be stated again. `explode` names a field whose
+    labels get a record each.
 
     Raises:
-        UsageError: no run folder, its input cannot be read any more, the field cannot have several labels, or the store
-        or database refuses something.
+        UsageError: it is not a run folder, its input can no longer be read, the field cannot have several labels, or
+        the store or database refuses something.
         FolderBusy: another process works on the folder.
     """
     observer = observer or Observer()
@@ -103,7 +103,7 @@ def export_run(
 
 
 def _check_elsewhere(path: Path, out: Path | BucketFolder | TableDestination | None) -> None:
-    """Check that exploded rows are written into another folder: a run's own results have each row once."""
+    """Check that exploded rows are written into another folder: a run's own results contain each row once."""
     is_own = out is None or (isinstance(out, Path) and out.resolve() == path.resolve())
     if is_own or isinstance(out, TableDestination):
         raise UsageError(
@@ -113,7 +113,7 @@ def _check_elsewhere(path: Path, out: Path | BucketFolder | TableDestination | N
 
 
 def _typed(output_format: OutputFormat, source: RunInput, record: RunRecord) -> OutputFormat:
-    """A format that has types takes those of the input's columns, under the names that these have in results."""
+    """A typed format with the types of the input's columns, by their names in results."""
     if not isinstance(output_format, ParquetFormat):
         return output_format
     own, types = own_columns(record.task.label_space), source.column_types()
@@ -136,20 +136,20 @@ def show_run(
     on_line: Callable[[LedgerLine], None] | None = None,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> Summary:
-    """A run folder as it stands, also while another process works on it.
+    """The summary of a run folder in its current state, even while another process works on it.
 
-    Nothing is written but views that are older than their logs (see `refresh_views`). Where the input is gone, the rows
-    are reported as the last session counted them.
+    Nothing is written except views that are older than their logs (see `refresh_views`). If the input no longer exists,
+    the rows are reported as the last session counted them.
 
     Args:
         path: the folder.
         against: an earlier run's folder, to report what has shifted since.
-        trust: what the user says about the folder.
-        on_line: given each line of the ledger, for callers that want more than the summary.
-        on_outcome: given each row of the input, with its place.
+        trust: how far the user trusts the folder.
+        on_line: called with each line of the ledger, for callers that need more than the summary.
+        on_outcome: called with the outcome of each row of the input.
 
     Raises:
-        UsageError: no run folder, or its ledger is damaged.
+        UsageError: it is not a run folder, or its ledger is damaged.
     """
     folder, record = standing_run(path)
     if record.state == "running" and not is_in_progress(folder):
@@ -166,7 +166,7 @@ def show_run(
             on_line(line)
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.task.label_space)
-    decisions = DecisionLog(folder.decisions)  # what is damaged is no input that is gone
+    decisions = DecisionLog(folder.decisions)  # outside the block: damage must not count as a missing input
     try:
         source = RunInput.again(record, folder, trust)
         plan = recorded_plan(record)
@@ -193,12 +193,12 @@ def show_run(
 
 
 def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
-    """Rebuild a folder's views where they are older than their logs: a kill can come between the two.
+    """Rebuild a folder's views if they are older than their logs, which happens after a kill.
 
-    Nothing is written into someone else's folder, whatever the user says about it.
+    Nothing is written into someone else's folder, even if the user trusts it.
 
     Returns:
-        Whether they are as the logs have it, or will be once the run that is in progress ends.
+        Whether they are up to date, or will be once the run in progress ends.
     """
     basis = Basis(size_of(folder.ledger), size_of(folder.decisions), record.view_options.plan or "")
     if not basis.ledger_bytes or basis_of_outputs(folder.path) == basis or is_locked(folder.path):
@@ -209,7 +209,7 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
         export_run(folder.path)
     except FolderBusy:
         return True
-    except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: its reader reports it
+    except LLMBatchError:  # a damaged log, a missing input, a full disk: whoever reads it reports it
         return False
     return True
 

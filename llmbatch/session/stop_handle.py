@@ -1,4 +1,4 @@
-"""Interrupting a session from outside: by a signal, from another thread, for a cancelled task."""
+"""Interrupts a session from outside: by a signal, from another thread, or for a cancelled task."""
 
 import asyncio
 import threading
@@ -12,17 +12,17 @@ from llmbatch.observe.observer import Observer
 
 
 class StopHandle:
-    """Stops one run in order, from any thread or signal handler.
+    """Stops one run in an orderly way, from any thread or signal handler.
 
-    While rows are asked, the first call of `stop` lets the requests in flight finish, and a second one abandons them.
-    At any other time (the ledger is being read, the views are being made) a call ends what is being done. That loses
-    nothing: the ledger is only ever appended to, and other files are replaced whole. A run whose handle is stopped
-    before it begins sends nothing.
+    While rows are sent, the first call of `stop` lets the requests in flight finish, and a second one abandons them. At
+    any other time (while the ledger is read, or the views are written), a call ends the current step. That loses
+    nothing: the ledger is only appended to, and other files are replaced atomically. A run whose handle is stopped
+    before it starts sends nothing.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        """Reentrant, since a signal handler may come in while its own thread holds it."""
+        """Reentrant, since a signal handler may run while its own thread holds it."""
         self._pending: Interrupted | None = None
         self._act: Callable[[Interrupted], None] = self._keep
 
@@ -30,13 +30,13 @@ class StopHandle:
         """Stop the run.
 
         Args:
-            reason: what the run's summary says, and its exit code; an interrupt from Python by default.
+            reason: the reason and exit code in the run's summary; by default an interrupt from Python.
         """
         with self._lock:
             self._act(reason or Interrupted("the caller"))
 
     def check(self) -> None:
-        """Called by the session on its way through what takes long.
+        """Called by the session during slow steps.
 
         Raises:
             Interrupted: the handle was stopped at a time when no requests are in flight.
@@ -46,7 +46,7 @@ class StopHandle:
 
     @contextmanager
     def stopping(self, cancellation: Cancellation, observer: Observer) -> Iterator[None]:
-        """During the block, which the event loop runs, `cancellation` is set instead."""
+        """During the block, which runs in the event loop, `cancellation` is set instead."""
         loop = asyncio.get_running_loop()
 
         def set_stop(reason: Interrupted) -> None:
@@ -65,7 +65,7 @@ class StopHandle:
             yield
 
     def end(self) -> None:
-        """From here on a call has no effect: only the record is left to be written."""
+        """From here on, a call has no effect: only the record remains to be written."""
         with self._lock:
             self._act = lambda _: None
             self._pending = None

@@ -1,4 +1,4 @@
-"""From counts to the summary: totals, the exit code, and what to do next."""
+"""Computes the summary from counts: totals, the exit code, and what to do next."""
 
 import shlex
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _ENDPOINT_OPTIONS = frozenset({"--base-url", "--api-version", "--price"})
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended. `reason` is None where all rows were gone through."""
+    """How a session ended. `reason` is None if all rows were processed."""
 
     reason: LLMBatchError | None
     tally: SessionTally
@@ -35,7 +35,7 @@ class Ending:
     max_failed: Tolerance
     command: str
     prefix: PrefixPlan
-    """Of the prompt that was asked with."""
+    """Fingerprint of the prompt that was used."""
     experiments: ExperimentReport = ExperimentReport()
     input_changes: tuple[InputChanged, ...] = ()
 
@@ -50,11 +50,11 @@ def summarise(
     """The summary of a run folder.
 
     Args:
-        folder: where it stands.
+        folder: the run folder.
         record: its plan and state.
-        counts: what its views hold; None where they could not be made, so that the session's own counts must do.
+        counts: of its views; None if they could not be written, in which case the session's own counts are used.
         totals: of all its ledger lines.
-        ending: of the session that has just ended; None where the folder is only looked at.
+        ending: of the session that has just ended; None if the folder is only shown.
     """
     has_views = counts is not None
     counts = counts or _as_the_session_counted(ending)
@@ -157,7 +157,7 @@ def _session(ending: Ending | None) -> Session:
 
 
 def _asked(record: RunRecord) -> str:
-    """The model that was asked; where there are several, all of them."""
+    """The model that was used; if there are several, all of them."""
     canary = () if record.canary is None else (record.canary.model,)
     stronger = () if record.escalate_to is None else (record.escalate_to,)
     models = dict.fromkeys((record.model, *canary, *stronger, *record.jury))
@@ -179,7 +179,7 @@ def _notes(
         notes.append(
             f"The price of {_asked(record)} is unknown: set it with --price INPUT,CACHED,OUTPUT, in USD per million."
         )
-    if ending is not None and BATCH not in counts.service_tiers:  # of batches no cached share is planned
+    if ending is not None and BATCH not in counts.service_tiers:  # for batches, no cached share is planned
         usage = ending.tally.totals.usage
         if (remark := far_from_plan(ending.prefix, usage)) is not None:
             notes.append(remark)
@@ -203,7 +203,7 @@ def _next_commands(
     commands = []
     if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)
-    elif rows.undone and (ending is not None or record.state != RUNNING):  # a retry asks no row that is new or edited
+    elif rows.undone and (ending is not None or record.state != RUNNING):  # a retry does not send new or edited rows
         commands.append(record.command)
     if not has_views:
         return [*commands, f"llmbatch export {run}"]

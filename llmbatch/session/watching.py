@@ -1,4 +1,4 @@
-"""Watching a folder: what is in it is labelled, and again when files have come or grown, session by session."""
+"""Watches a folder: labels its files, and again when files are added or grow, session by session."""
 
 import math
 import os
@@ -16,17 +16,17 @@ from llmbatch.readers import Snapshot, snapshot
 _GO_ON = frozenset({ExitCode.OK, ExitCode.ROWS_FAILED, ExitCode.LATER})
 _MOMENT_MS = 200
 _LOOK_AGAIN_S = 60.0
-"""Without a change: some file systems report none, and an endpoint that was down may be back."""
+"""Interval without changes: some file systems report none, and an endpoint that was down may be back."""
 
 
 def watched(folder: Path, label: Callable[[], int], *, settle_s: float, say: Callable[[str], None]) -> int:
-    """Label a folder's files until a signal comes, or a session ends that no other can follow.
+    """Label a folder's files until a signal arrives, or a session ends after which none can follow.
 
     Args:
         folder: the folder.
-        label: one session over all of it; gives its exit code.
-        settle_s: seconds for which no file may change before a session begins.
-        say: is given a line for people.
+        label: runs one session over all files; returns its exit code.
+        settle_s: seconds without any change of a file before a session begins.
+        say: called with a line for people.
 
     Returns:
         The exit code of the last session.
@@ -52,11 +52,11 @@ def watched(folder: Path, label: Callable[[], int], *, settle_s: float, say: Cal
 
 
 class _SignalEvent(Event):
-    """Is set by a handler, or by what Python itself notes of each signal, whatever handles it."""
+    """Set by a handler, or by Python's own record of each signal, whatever handles it."""
 
     @contextmanager
     def hears_all(self) -> Iterator[None]:
-        """While the block runs."""
+        """During the block, record all signals."""
         self._noted, noting = os.pipe()
         for end in (self._noted, noting):
             os.set_blocking(end, False)
@@ -69,7 +69,7 @@ class _SignalEvent(Event):
             os.close(noting)
 
     def is_set(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has arrived."""
         with suppress(BlockingIOError):
             if os.read(self._noted, 64):
                 self.set()
@@ -78,7 +78,7 @@ class _SignalEvent(Event):
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Event]:
-    """An event that a signal sets, also one that comes when a session is almost over and ignores it."""
+    """An event that a signal sets, even one that arrives when a session is almost over and ignores it."""
     stop = _SignalEvent()
     before = {
         number: signal.signal(number, lambda *_: stop.set())
@@ -94,11 +94,11 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _occasions(folder: Path, stop: Event) -> Iterator[None]:
-    """Whenever the folder should be looked at: at once, after each change, and now and then without one."""
+    """Yields whenever the folder should be examined: immediately, after each change, and from time to time."""
     with extra("watch", needed_by="llmbatch watch"):
         from watchfiles import watch  # noqa: PLC0415 - an extra
     yield
-    looked_at = -math.inf  # what came before the watch began is seen by looking again
+    looked_at = -math.inf  # examining the folder again finds what arrived before the watch began
     for changes in watch(folder, watch_filter=None, stop_event=stop, rust_timeout=_MOMENT_MS, yield_on_timeout=True):
         if changes or time.monotonic() - looked_at > _LOOK_AGAIN_S:
             yield
@@ -106,7 +106,7 @@ def _occasions(folder: Path, stop: Event) -> Iterator[None]:
 
 
 def _settled(folder: Path, settle_s: float, stop: Event) -> Snapshot:
-    """What the folder holds, once that stays as it is."""
+    """The folder's content, once it no longer changes."""
     now = snapshot(folder)
     while not stop.wait(settle_s):
         before, now = now, snapshot(folder)

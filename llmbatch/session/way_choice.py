@@ -1,4 +1,4 @@
-"""`--cheapest`: the way on which a run is expected to cost least, of those that can do what is asked in time."""
+"""`--cheapest`: the way with the lowest expected cost, among those that support the run and are fast enough."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from llmbatch.runs.options import RunOptions
 
 
 def with_cheapest_way(options: RunOptions) -> tuple[RunOptions, tuple[WayChosen, ...]]:
-    """The options with the way chosen, and what is to be reported of it.
+    """The options with the way chosen, and what to report about it.
 
-    Rows that are at the provider in batches are collected, whatever single ones cost now.
+    Rows that are at the provider in batches are collected, whatever single requests cost now.
 
     Raises:
         UsageError: the input, the task or an option cannot be used.

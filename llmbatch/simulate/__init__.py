@@ -17,7 +17,7 @@ __all__ = ["Fault", "Simulator", "SimulatorSettings", "parse_fault", "serve"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load aiohttp only for those who serve."""
+    """Load aiohttp only if a server is started."""
     if name == "Simulator":
         from llmbatch.simulate.server import Simulator  # noqa: PLC0415 - the point of it
 

@@ -1,4 +1,4 @@
-"""What the endpoint says about a document, before it becomes a completion."""
+"""The endpoint's answer about a document, before it becomes a completion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,26 +7,25 @@ from typing import Any
 import orjson
 
 Usage = dict[str, Any]
-"""As an answer reports it."""
+"""A value in the form that an answer reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A part of the answer, as its JSON has it, and what might stand there instead."""
+    """A part of the answer's JSON, and its possible alternatives."""
 
     said: str
     odds: float
     others: tuple[tuple[str, float], ...]
-    """Each with how probable it is."""
+    """Each with its probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A label in the form that the request asked for.
+    """A label in the form that the request requires.
 
-    `fields` is the answer's JSON object in the schema's order; `label_key` names the label in it, and
-    `confidence_key` the confidence, where one was asked for. `labels` are all that may be chosen, and `odds` how
-    probable each of them is.
+    `fields` is the answer's JSON object in the schema's order; `label_key` names the label in it, and `confidence_key`
+    the confidence, if one is required. `labels` are all possible labels, and `odds` their probabilities.
     """
 
     fields: Mapping[str, Any]
@@ -35,7 +34,7 @@ class Verdict:
     labels: tuple[str, ...]
     odds: tuple[float, ...]
     choices: tuple[Choice, ...] = ()
-    """What else was chosen, and might have been otherwise."""
+    """Other choices in the answer, with their alternatives."""
 
     @property
     def label(self) -> str:
@@ -49,24 +48,24 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One completion's words. Either `content` or `refusal` is None, as OpenAI has it."""
+    """The text of one completion. Either `content` or `refusal` is None, as in OpenAI's API."""
 
     model: str
     content: str | None
     refusal: str | None = None
     finish_reason: str = "stop"
     service_tier: str | None = "default"
-    """None leaves it out."""
+    """None omits it."""
     thinking: str = ""
-    """What the model thought before it answered, where it shows that; billed, whatever the output limit."""
+    """The model's thinking before the answer, if it is shown; billed, whatever the output limit."""
     thinking_place: str = ""
-    """Where it stands, as `Dialect.thinking` has it."""
+    """Where it is put, see `Dialect.thinking`."""
     thinking_tokens: int = 0
     """Output that is billed and not shown."""
     usage: Callable[[Usage], Usage | None] = lambda usage: usage
-    """What the endpoint makes of the usage that it reports; None leaves it out."""
+    """Changes the usage that the endpoint reports; None omits it."""
 
 
 def as_json(fields: Mapping[str, Any]) -> str:
-    """Compact JSON, as models answer under a schema."""
+    """Compact JSON, as models generate it under a schema."""
     return orjson.dumps(fields).decode()

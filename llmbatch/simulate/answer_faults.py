@@ -1,4 +1,4 @@
-"""Faults of the model's own: each a function from the right answer to a wrong one."""
+"""Faults in the model's answer: each is a function from the right answer to a wrong one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ def _invented(answer: Answer, verdict: Verdict) -> Answer:
 
 def _miscased(answer: Answer, verdict: Verdict) -> Answer:
     label = verdict.label.upper()
-    if label == verdict.label:  # upper-case already, or a script without cases
+    if label == verdict.label:  # already upper-case, or a script without cases
         label = label.lower() if label.lower() != label else f" {label} "
     return replace(answer, content=as_json(verdict.replaced(verdict.label_key, label)))
 
@@ -73,7 +73,7 @@ def _duplicate_key(answer: Answer, verdict: Verdict) -> Answer:
 
 
 def _broken_json(answer: Answer, verdict: Verdict) -> Answer:
-    # Broken off within the label's own string: mended naively, it may become another label.
+    # Broken off within the label's string: repaired naively, it may become another label.
     content = as_json(verdict.fields)
     label = as_json({verdict.label_key: verdict.fields[verdict.label_key]})[1:-1]
     return replace(answer, content=content[: content.index(label) + len(label) - 2])

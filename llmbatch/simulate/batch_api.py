@@ -1,4 +1,4 @@
-"""`/v1/files` and `/v1/batches` of the offline endpoint, from a request to what is sent back."""
+"""`/v1/files` and `/v1/batches` of the offline endpoint, from a request to the reply."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ from llmbatch.simulate.settings import SimulatorSettings
 
 _PATH = re.compile(r"(?:/openai)?(?:/v1)?/(files|batches)(?:/([^/]+))?(?:/(content|cancel))?")
 _AT_ONCE_S, _LINES_AT_ONCE = 5.0, 50
-"""How long a look at a batch may take it further, and after how many lines others get their turn."""
+"""How long a request for a batch may advance it, and after how many lines other tasks get their turn."""
 _WINDOW = re.compile(r"\d{1,4}[hd]")
 _OF_BATCHES = (
     kinds.VALIDATING,
@@ -51,19 +51,19 @@ _LARGEST_PAGE, _PAGE = 100, 20
 
 
 def is_of_batches(path: str) -> bool:
-    """Whether a path is one of files or batches."""
+    """Whether a path belongs to files or batches."""
     return _PATH.fullmatch(path) is not None
 
 
 class BatchApi:
-    """Keeps files and batches, and answers for them."""
+    """Stores files and batches, and answers requests for them."""
 
     def __init__(self, settings: SimulatorSettings, chat: Chat, instance: str, *, clock: Callable[[], float]) -> None:
         """Args.
 
         settings: how the endpoint behaves.
         chat: answers the lines.
-        instance: makes ids differ from start to start.
+        instance: makes ids different for each start.
         clock: seconds.
         """
         self._settings = settings
@@ -90,7 +90,7 @@ class BatchApi:
             return Outcome(self._chat.refusal(error.reply))
 
     async def go_on(self, client: Client) -> None:
-        """Take all batches further, unwatched ones included."""
+        """Advance all batches, including those that nobody requests."""
         for batch in list(self._batches.values()):
             await self._go_on(batch, client)
 
@@ -218,7 +218,7 @@ class BatchApi:
         return batch
 
     async def _go_on(self, batch: Batch, client: Client) -> None:
-        """Take a batch as far as it comes in a moment."""
+        """Advance a batch for a short time."""
         async with self._going_on:
             if batch.is_final:
                 batch.polls += 1
@@ -274,7 +274,7 @@ class BatchApi:
         self._lines += 1
         number = self._lines
         if self._struck(kinds.LINE_LOST, number):
-            batch.completed += 1  # and billed, and gone
+            batch.completed += 1  # answered and billed, but lost
             _add_usage(batch.usage, self._answered(line, client).body)
             return
         if self._struck(kinds.LINE_NULL, number):
@@ -334,7 +334,7 @@ class BatchApi:
 
 
 def _until(batch: Batch) -> tuple[int, str, str | None]:
-    """How many lines a batch gets to, how it ends then, and the error of the others."""
+    """How many lines of a batch are answered, how it then ends, and the error of the others."""
     if batch.status == "cancelling":
         return batch.asked, "cancelled", "batch_cancelled"
     for kind, status, code in (

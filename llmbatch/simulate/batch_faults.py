@@ -1,6 +1,6 @@
-"""Kinds of faults that files and batches meet; none of them strikes a request of its own.
+"""Kinds of faults of files and batches; none of them affects other requests.
 
-Each is counted by what it strikes: uploads, creates, batches, listings, downloads or lines.
+Each is counted by what it affects: uploads, create calls, batches, listings, downloads or lines.
 """
 
 UPLOAD_ERROR, TOO_LARGE = "batch_upload_error", "batch_upload_too_large"
@@ -42,5 +42,5 @@ BATCH_FAULTS = (
     USAGE_MORE,
 )
 DEFAULTS = {EXPIRE: {"done": 0.5}, CANCEL: {"done": 0.5}, OUTPUT_LATE: {"polls": 2.0}, TOO_LARGE: {"bytes": 1e6}}
-"""Parameters: the share of its lines that a batch has answered by then (0..1); polls without its output file; the
-largest file that is taken."""
+"""Parameters: the share of a batch's lines that are answered before the fault (0..1); polls without its output file;
+the largest accepted file."""

@@ -1,6 +1,6 @@
 """Batches of the offline endpoint: a file of requests is validated, answered line by line, and ends.
 
-A batch advances whenever it is looked at, so that a test need not wait.
+A batch advances whenever it is requested, so a test need not wait.
 """
 
 import time
@@ -21,14 +21,14 @@ from llmbatch.tokens import count_tokens
 MOST_LINES = 50_000
 """Requests in a batch (OpenAI, "Batch API")."""
 ENDPOINTS = frozenset({"/v1/chat/completions", "/chat/completions"})
-"""What a batch may ask; the second one is Azure's name for it."""
+"""The endpoint that a batch may use; the second one is Azure's name for it."""
 FINAL = frozenset({"failed", "completed", "expired", "cancelled"})
 _DAY_S = 86_400
 
 
 @dataclass(slots=True)
 class Batch:
-    """One batch, and how far it is."""
+    """One batch and its state."""
 
     id: str
     input_file: StoredFile
@@ -36,32 +36,32 @@ class Batch:
     completion_window: str
     metadata: Mapping[str, str] | None
     entered_s: float
-    """When it was made, by the endpoint's clock."""
+    """When it was created, by the endpoint's clock."""
     faults: Mapping[str, Fault]
-    """Those that strike it as a whole."""
+    """Faults that affect it as a whole."""
     lines: tuple["Line", ...] = ()
     status: str = "validating"
     tokens: int = 0
-    """Prompt tokens of its lines, as a limit counts them; 0 where there is none."""
+    """Prompt tokens of its lines, as a limit counts them; 0 without a limit."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
-    """When it reached each status, Unix time."""
+    """When it entered each status, Unix time."""
     asked: int = 0
-    """Lines that were answered so far."""
+    """Lines answered so far."""
     output: list[bytes] = field(default_factory=list)
     error_output: list[bytes] = field(default_factory=list)
     completed: int = 0
     failed: int = 0
     usage: Counter[str] = field(default_factory=Counter)
-    """Of the answers so far, by the names that each has."""
+    """Token counts of the answers so far, by name."""
     output_file_id: str | None = None
     error_file_id: str | None = None
     polls: int = 0
-    """How often it was looked at since it ended."""
+    """How often it was requested since it ended."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more comes of it."""
+        """Whether it no longer changes."""
         return self.status in FINAL
 
     def reach(self, status: str) -> None:
@@ -70,13 +70,13 @@ class Batch:
         self.times[status] = int(time.time())
 
     def end(self, code: str) -> None:
-        """Give the lines that were not answered their error."""
+        """Give unanswered lines their error."""
         for line in self.lines[self.asked :]:
             error = {"code": code, "message": _ENDED[code]}
             self.error_output.append(line.result(None, error))
 
     def as_json(self) -> dict[str, Any]:
-        """OpenAI's batch object; or, where the fault says so, as other endpoints write theirs."""
+        """OpenAI's batch object; with the corresponding fault, in the form of other endpoints."""
         batch = self._as_json()
         if kinds.USAGE_MORE in self.faults:
             batch["usage"]["output_tokens"] = batch["usage"]["output_tokens"] * 11 // 10
@@ -136,7 +136,7 @@ class Line:
 
 
 class InvalidFileError(Exception):
-    """A batch fails: its file cannot be used."""
+    """The file of a batch cannot be used, so the batch fails."""
 
     def __init__(self, code: str, message: str, line: int | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -147,7 +147,7 @@ def read_lines(content: bytes, endpoint: str) -> tuple[Line, ...]:
     """The requests of a file.
 
     Raises:
-        InvalidFileError: with what OpenAI and Azure say of it.
+        InvalidFileError: with OpenAI's and Azure's messages.
     """
     raw = content.splitlines()
     if not raw:
@@ -187,7 +187,7 @@ def _line(number: int, text: bytes, endpoint: str) -> Line:
 
 
 def prompt_tokens(lines: tuple[Line, ...]) -> int:
-    """Tokens of all messages, about as a limit counts them."""
+    """Tokens of all messages, approximately as a limit counts them."""
     return sum(count_tokens(text) for line in lines for text in _texts(orjson.loads(line.body)))
 
 
@@ -202,5 +202,5 @@ def _texts(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def output_order(lines: list[bytes]) -> bytes:
-    """The lines of a file in an order of their own, as no provider promises one."""
+    """The lines of a file in another order, since no provider guarantees one."""
     return b"".join(line + b"\n" for line in sorted(lines, key=lambda line: blake2b(line, digest_size=8).digest()))

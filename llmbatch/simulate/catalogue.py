@@ -1,7 +1,7 @@
 """Every kind of fault, in five groups, with its parameters. docs/reference/simulate.md is the users' list.
 
-A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip. Those of
-files and batches are apart.
+At most one fault of each group affects a request: an answer can be both delayed and wrapped, and an error can drip.
+Faults of files and batches are separate.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 
 _OF_PACKS = dict.fromkeys(PACK_FAULTS, lambda answer, _: answer)
-"""They leave an answer about one document as it is."""
+"""They do not change an answer about one document."""
 ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS | _OF_PACKS
-"""OpenAI's own, and other makers'."""
+"""OpenAI's own, and other providers'."""
 GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS, HEADER_FAULTS)
 
 KINDS: tuple[str, ...] = (*(kind for group in GROUPS for kind in group), *batch_faults.BATCH_FAULTS)
@@ -27,7 +27,7 @@ KINDS: tuple[str, ...] = (*(kind for group in GROUPS for kind in group), *batch_
 MIXED = "mixed"
 """The kind that stands for one of `MIXED_KINDS`, drawn again each time."""
 
-# What a healthy pipeline gets over without a person: no stop of the whole run, and nothing that takes long.
+# Faults that a correct client survives unattended: none that stops the whole run, and none that takes long.
 MIXED_KINDS: tuple[str, ...] = (
     "rate_limit",
     "rate_limit_bare",
@@ -55,4 +55,4 @@ DEFAULTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         **batch_faults.DEFAULTS,
     }
 )
-"""Parameters of the kinds that take any, with their defaults; in seconds, but for those of batches."""
+"""Parameters of kinds that have any, with their defaults; in seconds, except those of batches."""

@@ -1,4 +1,4 @@
-"""The endpoint without its wire: from a request's bytes to what is sent back."""
+"""The endpoint without HTTP: from a request's bytes to the reply."""
 
 import math
 import secrets
@@ -43,18 +43,18 @@ from llmbatch.simulate.wire_faults import WIRE_FAULTS
 from llmbatch.tokens import count_tokens
 
 _PROMPTS = 64
-"""Prompts whose analysis is kept."""
+"""How many prompts' analyses are kept."""
 
 _AT_ONCE = Delivery()
 _ANY_WINDOW = 128_000
-"""Tokens that a refusal states if there is no window."""
+"""Window that a refusal states if there is none."""
 _AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
-"""Faults in the words of one provider: others have words of their own for few of them."""
+"""Faults in the words of one provider: other providers have their own words for few of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A reply, how to send it, and what the cache will hold once it is sent."""
+    """A reply, how to send it, and what it adds to the cache once it is sent."""
 
     reply: Reply
     delivery: Delivery = _AT_ONCE
@@ -63,7 +63,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks, as the request's path and headers say it."""
+    """The client, from the request's path and headers."""
 
     key: str | None
     deployment: str | None = None
@@ -71,7 +71,7 @@ class Client:
 
 
 class Chat:
-    """Answers chat-completion requests. Keeps what a provider would keep: limits, the prompt cache, counts."""
+    """Answers chat-completion requests. Has the state of a provider: limits, the prompt cache, counts."""
 
     def __init__(self, settings: SimulatorSettings, *, clock: Callable[[], float]) -> None:
         self.stats = Stats()
@@ -87,14 +87,14 @@ class Chat:
         if self.dialect.limits is not None:
             self._stated = StatedLimits(self.dialect.limits, rpm=settings.rpm, tpm=settings.tpm, clock=clock).headers
         self._ids = count(1)
-        self._instance = secrets.token_hex(7)  # ids differ from start to start, as a provider's do
+        self._instance = secrets.token_hex(7)  # ids are different for each start, as with a provider
 
     def enter(self) -> int:
-        """A request comes in. Returns its number, from 1."""
+        """Count a new request. Returns its number, from 1."""
         return self.stats.enter(self._elapsed_s)
 
     def answer(self, raw: bytes, client: Client, number: int, *, in_batch: bool = False) -> Outcome:
-        """Answer a request's body; `number` says which request it is, from 1. A batch's line passes all rate limits."""
+        """Answer a request's body; `number` is the request's, from 1. Rate limits do not apply to a batch's line."""
         try:
             self.check_key(client)
             request = read_request(
@@ -129,16 +129,16 @@ class Chat:
         return Outcome(Reply(200, body, {**self.dialect.headers, **headers}), delivery)
 
     def refusal(self, reply: Reply, model: str = "") -> Reply:
-        """A refusal in the maker's words."""
+        """A refusal in the provider's words."""
         worded = self.dialect.in_its_words(reply, {"model": model})
         return replace(worded, headers={**self.dialect.headers, **reply.headers, **worded.headers})
 
     def window(self, model: str) -> int | None:
-        """Tokens of prompt and answer together; None where there is no limit."""
+        """Maximum tokens of prompt and answer together; None if there is no limit."""
         return self._settings.window or self.dialect.window or profile_of(model).context_window
 
     def check_key(self, client: Client) -> None:
-        """Let only the right key pass.
+        """Accept only the right key.
 
         Raises:
             RefusedError: with 401.
@@ -147,7 +147,7 @@ class Chat:
             raise RefusedError(wrong_key(client.key, azure=client.deployment is not None))
 
     def check_model(self, model: str, *, azure: bool = False) -> None:
-        """Let only known models pass.
+        """Accept only known models.
 
         Raises:
             RefusedError: with 404.
@@ -156,7 +156,7 @@ class Chat:
             raise RefusedError(unknown_model(model, azure=azure))
 
     def answered(self, outcome: Outcome) -> None:
-        """An outcome goes out: what it wrote to the cache can be used from now on."""
+        """Record that an outcome is sent: what it wrote to the cache can be used from now on."""
         self.stats.statuses[outcome.reply.status] += 1
         if outcome.cache_use is not None:
             self._cache.write(outcome.cache_use)
@@ -209,7 +209,7 @@ class Chat:
         return None
 
     def _said(self, request: ChatRequest, parts: list[Part], faults: list[Fault]) -> Answer:
-        """What is answered, faults and all, where that was to be said of each document."""
+        """The answer including faults, given the part about each document."""
         answer = Answer(request.model, content_of(parts), service_tier=request.service_tier)
         if self.dialect.thinking:
             answer = replace(answer, thinking=first_idea(parts[0].verdict), thinking_place=self.dialect.thinking)
@@ -221,7 +221,7 @@ class Chat:
         return answer
 
     def _taken_up(self, request: ChatRequest, *, is_packed: bool) -> tuple[str, int]:
-        """Digest of a question, and how often it was asked; of several documents, how often any of them was."""
+        """Digest of a question, and how often it was asked; for several documents, the most any of them was asked."""
         message = request.last[1]
         if not is_packed:
             question = question_digest(request.model, unfenced(message))
@@ -235,7 +235,7 @@ class Chat:
             raise RefusedError(too_long(window, prompt_tokens, request.max_tokens or 0))
 
     def _pass_limits(self, request: ChatRequest, prompt_tokens: int) -> dict[str, str]:
-        # OpenAI counts the output limit as used in full, whatever the answer's length.
+        # OpenAI counts the full output limit as used, whatever the answer's length.
         tokens = prompt_tokens + (request.max_tokens or 0)
         exceeded = self._limits.take(tokens)
         headers = self._stated(tokens) if self._settings.states_limits else {}
@@ -325,7 +325,7 @@ def _limit_reply(model: str, exceeded: Exceeded) -> Reply:
 
 
 def _latency_s(settings: SimulatorSettings, draw: str) -> float:
-    """Log-normal with the mean that was asked for."""
+    """Log-normal with the requested mean."""
     if not settings.latency_s:
         return 0.0
     share = min(max(uniform(f"{settings.seed}/latency/{draw}"), 1e-9), 1 - 1e-9)
@@ -334,7 +334,7 @@ def _latency_s(settings: SimulatorSettings, draw: str) -> float:
 
 
 def _within(answer: Answer, max_tokens: int | None) -> tuple[Answer, int]:
-    """The answer as far as the output limit lets it come, and its tokens."""
+    """The answer, truncated at the output limit, and its tokens."""
     text = answer.content or answer.refusal or ""
     tokens = count_tokens(text)
     if max_tokens is None or tokens <= max_tokens or not answer.content:

@@ -1,8 +1,8 @@
-"""The offline endpoint as a child process, so that it takes nothing from the run's own loop.
+"""The offline endpoint as a child process, so that it does not use the run's event loop.
 
-The child is given nothing that could lead it astray, and nothing to give away: it starts this very package by its file,
-never looks for modules in the current folder (`-P`), works in the root folder, and gets no variable but those that a
-Python needs to start and the endpoint's own.
+The child gets nothing that could make it load other code, and no secrets: it starts this very package by its file,
+never looks for modules in the current folder (`-P`), works in the root folder, and gets only the variables that Python
+needs to start and the endpoint's own.
 """
 
 import os
@@ -24,19 +24,19 @@ _WHY = "it says above why; see ulimit -v, -u and -n"
 
 @contextmanager
 def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None]) -> Iterator[str]:
-    """Start the offline endpoint on a free loopback port; it ends with this process, also when that is killed.
+    """Start the offline endpoint on a free loopback port; it ends with this process, even if that is killed.
 
     Args:
-        arguments: further options of `llmbatch simulate`, as `--fault`.
+        arguments: further options of `llmbatch simulate`, such as `--fault`.
         meanwhile: called while it starts, which takes most of a second.
 
     Yields:
         Its base URL.
 
     Raises:
-        StorageFailed: it did not start; it says why itself.
+        StorageFailed: it did not start; it prints the reason itself.
     """
-    # A session of its own: Ctrl-C must reach the run, which still waits for answers, and not the endpoint.
+    # A separate process session: Ctrl-C must reach the run, which still waits for answers, but not the endpoint.
     process = subprocess.Popen(  # noqa: S603 - our own program
         own_command("simulate", "--port", "0", "--until-stdin-closes", *arguments),
         stdin=subprocess.PIPE,
@@ -61,7 +61,7 @@ def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None
 
 
 def _bare(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the child is given: no key, and a module path without the current folder."""
+    """The child's environment: no key, and a module path without the current folder."""
     kept = {name: value for name, value in environment.items() if _NEEDED.fullmatch(name)}
     if "PYTHONPATH" in kept:
         folders = filter(None, kept["PYTHONPATH"].split(os.pathsep))

@@ -1,4 +1,4 @@
-"""Sends a reply over HTTP, or fails to in the way that was asked for."""
+"""Sends a reply over HTTP, or fails to in the requested way."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ async def deliver(request: web.BaseRequest, reply: Reply, delivery: Delivery, sl
     """Send `reply` as `delivery` says.
 
     Returns:
-        The response, for aiohttp to finish. Where the connection was broken on purpose, it goes nowhere.
+        The response, for aiohttp to finish. If the connection was broken on purpose, it is not sent.
     """
     match delivery.manner:
         case Manner.WHOLE:
@@ -70,7 +70,7 @@ async def _drip(request: web.BaseRequest, reply: Reply, spread_s: float, sleep: 
 
 async def _endless(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
     response = await _start(request, reply, announce_length=False)
-    while True:  # until the client goes away, which ends this task
+    while True:  # until the client disconnects, which ends this task
         await response.write(_WHITE_SPACE)
 
 
@@ -90,7 +90,7 @@ async def _start(request: web.BaseRequest, reply: Reply, *, announce_length: boo
 
 
 def _abort(request: web.BaseRequest) -> None:
-    """End the connection with a reset: without lingering, so that the kernel says so to the client."""
+    """End the connection with a reset: without lingering, so that the kernel sends one to the client."""
     if request.transport is None:
         return
     connection = request.transport.get_extra_info("socket")

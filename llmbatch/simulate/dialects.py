@@ -1,4 +1,4 @@
-"""The makers and servers that the offline endpoint can play: `dialects.toml`, read, and put to use."""
+"""The providers and servers that the offline endpoint can imitate: reads and applies `dialects.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -26,27 +26,27 @@ class LimitForm:
     limit: int
     per_s: float
     reset: str = ""
-    """The form of a reset; empty where none is stated."""
+    """The form of a reset; empty if none is stated."""
     fixed: bool = False
-    """Whether it restarts in each window; else it refills."""
+    """Whether it restarts in each window; otherwise it refills."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorForm:
-    """A refusal in a maker's own words."""
+    """A refusal in a provider's own words."""
 
     status: int
     body: Any = None
-    """JSON data with places to fill in."""
+    """JSON data with placeholders."""
     text: str = ""
-    """In place of JSON."""
+    """Plain text instead of JSON."""
     retry: tuple[str, ...] = ()
-    """Of the headers that name a wait."""
+    """Names of the headers that state a wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How an endpoint differs from OpenAI's. The fields are those of `dialects.toml`, which describes them."""
+    """How an endpoint differs from OpenAI's. The fields are described in `dialects.toml`."""
 
     name: str
     maker: str
@@ -57,7 +57,7 @@ class Dialect:
     finish: Mapping[str, str] = field(default_factory=dict)
     thinking: str = ""
     cached: str | None = None
-    """None where they stand in `prompt_tokens_details`."""
+    """None if they are in `prompt_tokens_details`."""
     refuses: frozenset[str] = frozenset()
     ignores_unknown: bool = False
     strict: bool = False
@@ -70,11 +70,11 @@ class Dialect:
     errors: Mapping[str, ErrorForm] = field(default_factory=dict)
 
     def in_its_words(self, reply: Reply, facts: Mapping[str, Any]) -> Reply:
-        """A refusal as this maker words it; what has no words here, and is no JSON, stays as it is.
+        """A refusal as this provider words it; a reply without words here, or that is not JSON, is unchanged.
 
         Args:
             reply: as OpenAI words it, with its `kind`.
-            facts: what there is to fill in.
+            facts: values for the placeholders.
         """
         form = self.errors.get(reply.kind)
         if form is not None:
@@ -91,12 +91,12 @@ class Dialect:
         return replace(reply, body=orjson.dumps(body))
 
     def shaped(self, completion: dict[str, Any], thinking: str, place: str) -> dict[str, Any]:
-        """A completion as this maker sends it.
+        """A completion as this provider sends it.
 
         Args:
-            completion: as OpenAI does.
-            thinking: what the model thought; empty where it did not.
-            place: where that stands.
+            completion: as OpenAI sends it.
+            thinking: the model's thinking; empty if there is none.
+            place: where to put it.
         """
         choice = completion["choices"][0]
         choice["finish_reason"] = self.finish.get(choice["finish_reason"], choice["finish_reason"])
@@ -119,13 +119,13 @@ class Dialect:
 
 
 def dialect_names() -> tuple[str, ...]:
-    """All that there are, OpenAI's own first."""
+    """All dialects, OpenAI's own first."""
     return tuple(_tables())
 
 
 @cache
 def dialect_of(name: str) -> Dialect:
-    """A dialect by its name.
+    """A dialect by name.
 
     Raises:
         UsageError: there is none.
@@ -157,7 +157,7 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 
 def _filled(data: Any, facts: Mapping[str, Any]) -> Any:
-    """JSON data with what is known put in: a text that is a place as a whole becomes the fact itself, a number say."""
+    """JSON data with placeholders filled in; a string that is only a placeholder becomes the value, even a number."""
     if isinstance(data, dict):
         return {key: _filled(value, facts) for key, value in data.items()}
     if isinstance(data, list):

@@ -1,7 +1,7 @@
-"""Which faults strike a request: by its number, or by a draw that depends on what is asked and not on when.
+"""Which faults affect a request: by its number, or by a draw that depends on what is asked but not on when.
 
-A draw hashes the seed, the fault, the question and how often it was asked. So a run meets the same faults under any
-concurrency and in any order, and a retry draws again.
+A draw hashes the seed, the fault, the question and how often it was asked. A run therefore meets the same faults under
+any concurrency and in any order, and a retry gets a new draw.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from llmbatch.simulate.fault import Fault
 
 
 def question_digest(model: str, document: str) -> str:
-    """Names a question in draws and statistics: 16 hex digits of the model and the document, unfenced."""
+    """Identifies a question in draws and statistics: 16 hex digits from the model and the document, unfenced."""
     return blake2b(f"{model}\0{document}".encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def struck(
     faults: Sequence[Fault], *, seed: int, number: int, elapsed_s: float, question: str, times_asked: int
 ) -> list[Fault]:
-    """The faults that strike a request: of each group the first that does.
+    """The faults that affect a request: the first one of each group.
 
     Args:
         faults: in order of precedence.
         seed: of all draws.
-        number: which request this is, from 1.
+        number: of the request, from 1.
         elapsed_s: seconds since the endpoint's start.
         question: its digest.
         times_asked: how often the question was asked, from 1.
@@ -43,19 +43,19 @@ def struck(
 
 
 def strikes(fault: Fault, *, seed: int, number: int, elapsed_s: float) -> bool:
-    """Whether a fault of files and batches strikes.
+    """Whether a fault of files and batches applies.
 
     Args:
-        fault: which one.
+        fault: the fault.
         seed: of all draws.
-        number: which upload, create, batch, listing, download or line this is, from 1; each counts by itself.
+        number: of the upload, create call, batch, listing, download or line, from 1; each is counted separately.
         elapsed_s: seconds since the endpoint's start.
     """
     return fault.is_due(number, elapsed_s) or uniform(f"{seed}/{fault.name}/{number}") < fault.probability
 
 
 def uniform(text: str) -> float:
-    """A number in [0, 1) that stands for `text`, the same in every process."""
+    """A number in [0, 1) derived from `text`, the same in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
 
 

@@ -1,6 +1,6 @@
-"""Faults that put an error in the answer's place: each a function from the request to the reply.
+"""Faults that replace the answer with an error: each is a function from the request to the reply.
 
-Beside a fault's own parameters each gets the `window` of the model, in tokens.
+In addition to a fault's own parameters, each gets the `window` of the model, in tokens.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ def unknown_model(model: str, *, azure: bool) -> Reply:
 
 
 def rate_limited(message: str, kind: str, wait_s: float | None) -> Reply:
-    """429 of a rate limit; `kind` is what ran out, `requests` or `tokens`."""
+    """429 of a rate limit; `kind` is the exhausted one, `requests` or `tokens`."""
     if wait_s is None:
         return error_reply(429, message, kind=kind, code="rate_limit_exceeded")
     headers, wait = retry_headers(wait_s), f"{wait_s:g}"
@@ -71,7 +71,7 @@ def rate_limited(message: str, kind: str, wait_s: float | None) -> Reply:
 
 
 def too_large(model: str, limit: int, requested: int) -> Reply:
-    """429 for a request that no wait can help."""
+    """429 for a request for which waiting does not help."""
     message = (
         f"Request too large for {model} in organization org-offline on tokens per min (TPM): Limit {limit}, "
         f"Requested {requested}. The input or output tokens must be reduced in order to run successfully."
@@ -80,7 +80,7 @@ def too_large(model: str, limit: int, requested: int) -> Reply:
 
 
 def too_long(window: int, prompt_tokens: int, answer_tokens: int) -> Reply:
-    """400 for a prompt that leaves no room in the model's window for the answer that it allows."""
+    """400 for a prompt that leaves no room in the model's window for its output limit."""
     if prompt_tokens > window:
         message = f"your messages resulted in {prompt_tokens} tokens. Please reduce the length of the messages."
     else:
@@ -184,7 +184,7 @@ def _content_policy(request: "ChatRequest", _: Parameters) -> Reply:
 
 
 def _redirect(_: "ChatRequest", __: Parameters) -> Reply:
-    # To a port without a listener: a client that follows it posts the document nowhere.
+    # To a port without a listener: a client that follows the redirect sends the document nowhere.
     return Reply(307, b"", {"location": "http://127.0.0.1:9/v1/chat/completions"}, "text/plain")
 
 

@@ -1,4 +1,4 @@
-"""A fault to inject, and the words in which it is asked for: `rate_limit=5%`, `quota@100+`, `overloaded@60s-120s`."""
+"""A fault to inject, and how it is specified: `rate_limit=5%`, `quota@100+`, `overloaded@60s-120s`."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Requests by their number, from 1: `first` to `last`, both included; no end where `last` is None."""
+    """Requests by number, from 1: `first` to `last`, both included; no end if `last` is None."""
 
     first: int
     last: int | None
@@ -33,7 +33,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Seconds since the endpoint's start, `until_s` not included; no end where it is None."""
+    """Seconds since the endpoint's start, `until_s` not included; no end if it is None."""
 
     from_s: float
     until_s: float | None
@@ -44,7 +44,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, and when: with a probability at every request, or at the requests or times of a schedule."""
+    """What goes wrong, and when: with a probability for every request, or at the requests or times of a schedule."""
 
     kind: str
     probability: float = 0.0
@@ -54,16 +54,16 @@ class Fault:
 
     @property
     def name(self) -> str:
-        """The kind with its parameters: what draws this fault apart from others of its kind."""
+        """The kind with its parameters, which distinguishes its draws from those of others of its kind."""
         return self.kind + "".join(f"[{name}={value:g}]" for name, value in sorted(self.parameters.items()))
 
     def is_due(self, number: int, elapsed_s: float) -> bool:
-        """Whether the schedule names a request: by its number, from 1, or by when it came."""
+        """Whether the schedule includes a request: by its number, from 1, or by its time of arrival."""
         return any(number in span if isinstance(span, Span) else elapsed_s in span for span in self.schedule)
 
 
 def parse_fault(spec: str) -> Fault:
-    """Read a fault as it is written on the command line.
+    """Parse a fault as it is written on the command line.
 
     Args:
         spec: `KIND=P` with P in 0..1 or in percent, or `KIND@WHEN` with requests from 1, ranges (`10-20`, `100+`),

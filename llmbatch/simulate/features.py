@@ -1,4 +1,4 @@
-"""What two texts can have in common: word stems, pairs of them, and pieces of words."""
+"""Features that two texts can have in common: word stems, pairs of them, and pieces of words."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ _WORD = re.compile(r"[^\W_]+")
 _SUFFIXES = ("ingly", "edly", "ings", "ing", "ies", "ied", "ed", "es", "ly", "s", "e")
 _SHORTEST_STEM = 3
 _LONGEST_TEXT = 4_000
-"""Characters that are looked at: a document's beginning shows what it is about, and a book must hold up no server."""
+"""Characters that are examined: a document's beginning shows what it is about, and a book must not block the server."""
 
 _PIECE = 4
 _PIECE_OF_OTHER_SCRIPTS = 2
@@ -18,9 +18,9 @@ PIECE_WEIGHT = 0.5
 
 
 def features(text: str) -> dict[str, float]:
-    """Features of a text, each with the weight of its sort: 1 for a stem, less for a pair and for a piece.
+    """Features of a text, each with the weight of its kind: 1 for a stem, less for a pair and for a piece.
 
-    Scripts without spaces between words are known by their pieces alone.
+    Scripts without spaces between words have only pieces.
     """
     stems = [_stem(word) for word in _WORD.findall(text[:_LONGEST_TEXT].lower())]
     found = dict.fromkeys((piece for stem in stems for piece in _pieces(stem)), PIECE_WEIGHT)

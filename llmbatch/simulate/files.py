@@ -1,4 +1,4 @@
-"""The files that clients upload and batches write, as `/v1/files` has them. They are kept in memory."""
+"""The files that clients upload and batches write, for `/v1/files`. They are kept in memory."""
 
 import time
 from collections.abc import Mapping
@@ -49,12 +49,12 @@ class FormField:
 
     @property
     def text(self) -> str:
-        """Its value, where that is no file."""
+        """Its value, if it is not a file."""
         return self.content.decode("utf-8", "replace")
 
 
 def read_form(content_type: str, raw: bytes) -> dict[str, FormField]:
-    """The fields of a `multipart/form-data` body by their names; none where it is something else."""
+    """The fields of a `multipart/form-data` body by name; empty if it is something else."""
     message = Message()
     message["Content-Type"] = content_type
     boundary = message.get_boundary()
@@ -70,16 +70,16 @@ def read_form(content_type: str, raw: bytes) -> dict[str, FormField]:
 
 
 class FileStore:
-    """Keeps files by their id."""
+    """Stores files by id."""
 
     def __init__(self, instance: str) -> None:
-        """`instance`: makes ids differ from start to start."""
+        """`instance`: makes ids different for each start."""
         self._instance = instance
         self._numbers = count(1)
         self._files: dict[str, StoredFile] = {}
 
     def add(self, filename: str, purpose: str, content: bytes, *, kept_s: int = _KEPT_S) -> StoredFile:
-        """Keep a file, for so many seconds by what it says of itself."""
+        """Store a file that states that it is kept for `kept_s` seconds."""
         now = int(time.time())
         id_ = f"file-{self._instance}{next(self._numbers):08x}"
         file = StoredFile(id_, filename, purpose, content, now, now + kept_s)
@@ -97,7 +97,7 @@ class FileStore:
         return self._files[id_]
 
     def remove(self, id_: str) -> dict[str, Any]:
-        """Delete a file. Returns OpenAI's answer to that.
+        """Delete a file. Returns OpenAI's response.
 
         Raises:
             RefusedError: with 404.
@@ -113,10 +113,10 @@ class FileStore:
 
 
 def page(items: list[dict[str, Any]], query: Mapping[str, str], *, most: int, default: int) -> dict[str, Any]:
-    """The items behind `after`, `limit` of them, as OpenAI's lists are.
+    """The items after `after`, `limit` of them, in the form of OpenAI's lists.
 
     Raises:
-        RefusedError: with 400, where the limit is none.
+        RefusedError: with 400, if the limit is invalid.
     """
     limit = query.get("limit", str(default))
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= most:

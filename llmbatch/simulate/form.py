@@ -1,4 +1,4 @@
-"""The form of the answer that a request asks for: its fields, by the schema or else by the prompt."""
+"""The form of the answer that a request requires: its fields, from the schema or otherwise from the prompt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,47 +16,47 @@ SINGLE, MULTI, NUMBER, YES_NO = "single", "multi", "number", "yes-no"
 
 @dataclass(frozen=True, slots=True)
 class FieldForm:
-    """One thing that the answer says."""
+    """One field of the answer."""
 
     key: str
     kind: str
     """`single`, `multi`, `number` or `yes-no`."""
     labels: tuple[str, ...] | None = None
-    """Of `single` and `multi`: the schema's enum; None where the prompt alone says the labels."""
+    """For `single` and `multi`: the schema's enum; None if only the prompt states the labels."""
     confidence_key: str | None = None
     in_percent: bool = True
     """Whether the confidence is a whole number from 0 to 100, or a fraction."""
     bounds: tuple[float, float] = (0, 1)
     is_whole: bool = True
-    """Of a `number`, with its bounds."""
+    """For a `number`, its bounds."""
     is_decided: bool = False
-    """Of `multi`: whether each label is said to be true or false."""
+    """For `multi`: whether each label is answered with true or false."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """The keys of the answer in their order, and what stands under them. Other keys are for a rationale."""
+    """The keys of the answer in order, and their meaning. Other keys are for a rationale."""
 
     keys: tuple[str, ...]
     fields: tuple[FieldForm, ...]
     is_packed: bool = False
-    """Whether it stands under each number of several documents."""
+    """Whether there is one for each number of several documents."""
 
     def field(self, key: str) -> FieldForm:
-        """The field with a key; the first where there is none."""
+        """The field with a key; the first one if there is none."""
         return next((field for field in self.fields if field.key == key), self.fields[0])
 
     @property
     def label_field(self) -> FieldForm:
-        """The field that faults and log-probabilities are about: one that takes one label, where there is one."""
+        """The field for faults and log-probabilities: one with a single label, if there is one."""
         return next((field for field in self.fields if field.kind == SINGLE), self.fields[0])
 
 
 def answer_form(request: ChatRequest) -> AnswerForm:
-    """The form of the answer that a request asks for.
+    """The form of the answer that a request requires.
 
     Raises:
-        RefusedError: the schema has no enum to choose from, or a property that a labelling answer does not have.
+        RefusedError: the schema has no enum to choose from, or a property that is not part of a labelling answer.
     """
     if request.schema is None:
         prompt = "\n".join(text for _, text in request.leading)
@@ -68,7 +68,7 @@ def answer_form(request: ChatRequest) -> AnswerForm:
 
 
 def _of_each(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What stands under each number, where all keys are numbers of documents."""
+    """The schema under each number, if all keys are numbers of documents."""
     first = properties.get("1")
     of_one = first.get("properties") if isinstance(first, Mapping) else None
     is_packed = isinstance(of_one, Mapping) and all(
@@ -84,7 +84,7 @@ def _form(properties: Mapping[str, Any]) -> AnswerForm:
 
 
 def refuse(why: str) -> NoReturn:
-    """Refuse what is no request to label a document.
+    """Refuse a request that does not ask to label a document.
 
     Raises:
         RefusedError: always.
@@ -175,7 +175,7 @@ def _field(key: str, schema: Mapping[str, Any], confidence_key: str | None) -> F
 
 
 def _resolved(value: Any, schema: Mapping[str, Any]) -> Any:
-    """What a property is, where the schema defines it elsewhere, as pydantic does with an Enum."""
+    """A property's definition, if the schema defines it elsewhere, as pydantic does for an Enum."""
     reference = value.get("$ref") if isinstance(value, Mapping) else None
     definitions = schema.get("$defs")
     if isinstance(reference, str) and isinstance(definitions, Mapping):

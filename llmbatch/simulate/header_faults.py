@@ -1,4 +1,4 @@
-"""Rate limits stated as other makers state them: what their headers mean, on answers that are OpenAI's otherwise."""
+"""Rate limits stated as other providers state them, on answers that are otherwise OpenAI's."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ HEADER_FAULTS: dict[str, str] = {
     "limits_second": "together",
     "limits_minute": "mistral",
 }
-"""Each kind, and the dialect whose headers it takes."""
+"""Each kind, and the dialect whose headers it uses."""
 
 
 class OtherLimits:
-    """The limits of each kind that has struck so far."""
+    """The limits of each kind that has occurred so far."""
 
     def __init__(self, *, rpm: int | None, tpm: int | None, clock: Callable[[], float]) -> None:
         self._rpm, self._tpm, self._clock = rpm, tpm, clock
         self._stated: dict[str, StatedLimits] = {}
 
     def headers(self, kind: str, tokens: int) -> dict[str, str]:
-        """The headers of an answer that this kind strikes, for a request with so many tokens."""
+        """The headers of an answer with this kind, for a request with this many tokens."""
         if kind not in self._stated:
             forms = dialect_of(HEADER_FAULTS[kind]).limits or ()
             self._stated[kind] = StatedLimits(forms, rpm=self._rpm, tpm=self._tpm, clock=self._clock)

@@ -1,8 +1,8 @@
 """The log-probabilities of an answer's tokens, as if it had been drawn token by token among all labels' answers.
 
-Every label's answer is a way through the tokens, as probable as the label. A token is then as probable as the ways that
-continue it, among those that came as far; and its alternatives are the tokens that continue the others. What all
-ways share has a log-probability of 0.
+Every label's answer is a path through the tokens with the label's probability. The probability of a token is that of
+the paths that continue with it, among those that reach its position; its alternatives are the tokens with which the
+other paths continue. Tokens that all paths share have a log-probability of 0.
 """
 
 import math
@@ -15,7 +15,7 @@ from llmbatch.simulate.answer import Answer, Choice, Verdict, as_json
 from llmbatch.tokens.o200k import token_bytes
 
 _WAYS = 40
-"""The most probable labels, which are looked at; the rest of 77 shares less than a thousandth."""
+"""How many of the most probable labels are considered; the rest of 77 share less than a thousandth."""
 
 _NEVER = 1e-12
 
@@ -23,12 +23,12 @@ _Way = tuple[tuple[bytes, ...], float]
 
 
 def answer_logprobs(answer: Answer, verdicts: Iterable[tuple[Verdict, int, int]], top: int) -> dict[str, Any] | None:
-    """The `logprobs` of a choice in OpenAI's shape; None without content, as OpenAI has it.
+    """The `logprobs` of a choice in OpenAI's form; None without content, as in OpenAI's API.
 
     Args:
         answer: as it is sent, perhaps with a fault in it.
-        verdicts: how probable each label is, each with where the answer says it, in characters.
-        top: how many likeliest tokens to give at each place.
+        verdicts: the probabilities of labels, each with the position of the label in the answer, in characters.
+        top: how many of the most likely tokens to return at each position.
     """
     if not answer.content:
         return None
@@ -50,14 +50,14 @@ def answer_logprobs(answer: Answer, verdicts: Iterable[tuple[Verdict, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A token's log-probability, and the likeliest tokens there with theirs."""
+    """A token's log-probability, and the most likely tokens at that position with theirs."""
 
     logprob: float
     likeliest: tuple[tuple[bytes, float], ...]
 
 
 def _places(sent: tuple[bytes, ...], ways: Sequence[_Way], top: int) -> dict[int, _Place]:
-    """The places at which the answer might have gone on otherwise."""
+    """The positions at which the answer could have continued differently."""
     found = {}
     for place, token in enumerate(sent):
         if len(ways) == 1:
@@ -75,7 +75,7 @@ def _places(sent: tuple[bytes, ...], ways: Sequence[_Way], top: int) -> dict[int
 
 
 def _label(verdict: Verdict) -> Choice:
-    """The label, spelled like the one that is sent, and the most probable others."""
+    """The label, spelled as it is sent, and the most probable others."""
     ranked = sorted(zip(verdict.odds, verdict.labels, strict=True), reverse=True)[:_WAYS]
     others = [(label, odds) for odds, label in ranked if label != verdict.label]
     return Choice(
@@ -86,7 +86,7 @@ def _label(verdict: Verdict) -> Choice:
 
 
 def _ways(content: str, sent: tuple[bytes, ...], choice: Choice, start: int, end: int) -> list[_Way]:
-    """The answer with each thing that may be said there, in tokens; that which is sent is always among them."""
+    """The answer with each alternative at that position, in tokens; the one that is sent is always included."""
     before, part, behind = content[:start], content[start:end], content[end:]
     if part.count(choice.said) != 1:
         return [(sent, 1.0)]

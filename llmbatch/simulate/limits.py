@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# What is reported, and not enforced, where no limit was set.
+# What is reported, and not enforced, if no limit is set.
 _REPORTED_RPM, _REPORTED_TPM = 600_000, 10_000_000_000
 
 _ROUNDING = 1e-6
-"""What floats may lose: a client that waited for exactly the stated time must pass."""
+"""Tolerance for rounding: a client that waited for exactly the stated time must pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A limit that a request ran into. `wait_s` is how long until it would pass; None where no wait helps."""
+    """A limit that a request exceeds. `wait_s` is how long until it would pass; None if waiting does not help."""
 
     kind: str
     limit: int
@@ -24,7 +24,7 @@ class Exceeded:
 class TokenBucket:
     """Fills at a steady rate up to one second's worth.
 
-    A need larger than that passes when the bucket is full and leaves it in debt, so that the rate holds.
+    A larger need passes when the bucket is full and leaves it in debt, so that the rate holds.
     """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float]) -> None:
@@ -36,18 +36,18 @@ class TokenBucket:
         self._filled_at = clock()
 
     def wait_s(self, need: int) -> float:
-        """Seconds until `need` can be taken; 0 where it can be now."""
+        """Seconds until `need` can be taken; 0 if it can be taken now."""
         self._fill()
         missing = min(need, self._capacity) - self._level
         return missing / self._per_second if missing > _ROUNDING else 0.0
 
     def take(self, need: int) -> None:
-        """Take what `wait_s` let pass."""
+        """Take `need`, after `wait_s` has returned 0."""
         self._level -= need
 
     @property
     def remaining(self) -> int:
-        """What can be taken at once."""
+        """What can be taken immediately."""
         self._fill()
         return max(int(self._level), 0)
 
@@ -64,14 +64,14 @@ class TokenBucket:
 
 
 class Limits:
-    """Requests and tokens a minute, each enforced where it is set."""
+    """Requests and tokens per minute, each enforced if it is set."""
 
     def __init__(self, rpm: int | None, tpm: int | None, *, clock: Callable[[], float]) -> None:
         self._requests = None if rpm is None else TokenBucket(rpm, clock=clock)
         self._tokens = None if tpm is None else TokenBucket(tpm, clock=clock)
 
     def take(self, tokens: int) -> Exceeded | None:
-        """Let one request with so many tokens pass, or say which limit it exceeds."""
+        """Let one request with this many tokens pass, or return the limit that it exceeds."""
         needs = (("requests", self._requests, 1), ("tokens", self._tokens, tokens))
         for kind, bucket, need in needs:
             if bucket is not None and (exceeded := _exceeded(kind, bucket, need)) is not None:
@@ -82,7 +82,7 @@ class Limits:
         return None
 
     def headers(self, tokens: int) -> dict[str, str]:
-        """`x-ratelimit-*` after a request with so many tokens."""
+        """`x-ratelimit-*` after a request with this many tokens."""
         return _headers("requests", self._requests, _REPORTED_RPM, 1) | _headers(
             "tokens", self._tokens, _REPORTED_TPM, tokens
         )

@@ -1,6 +1,6 @@
-"""What other makers' servers do, in their own words: faults to rehearse with, as one finds them at their endpoints.
+"""Faults of other providers' servers, in their own words, for rehearsals.
 
-Not among the mixed faults, since most of them cannot be got over without a person.
+They are not among the mixed faults, since most of them require a person.
 """
 
 from dataclasses import replace
@@ -69,7 +69,7 @@ def _no_choices(request: "ChatRequest", _: Parameters) -> Reply:
 
 
 def first_idea(verdict: Verdict) -> str:
-    """Thinking that weighs another label first."""
+    """Thinking that considers another label first."""
     other = next((label for label in verdict.labels if label != verdict.label), verdict.label)
     return f"First idea: {as_json(verdict.replaced(verdict.label_key, other))}. But no."
 

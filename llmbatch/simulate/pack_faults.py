@@ -1,4 +1,4 @@
-"""Faults of answers about several documents, and what one of them consists of."""
+"""Faults of answers about several documents, and the parts of such an answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,17 +8,17 @@ from llmbatch.simulate.answer import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is said of one document."""
+    """The part about one document."""
 
     number: str
-    """Empty where there is no other."""
+    """The document's number; empty if it is the only one."""
     verdict: Verdict
     text: str
-    """Its object."""
+    """Its JSON object."""
 
     @property
     def member(self) -> str:
-        """As it stands in the answer."""
+        """The part as it appears in the answer."""
         return f'"{self.number}":{self.text}'
 
 

@@ -1,4 +1,4 @@
-"""What is said of a request's document, or of each of several: those are labelled as if each came alone."""
+"""The answer about a request's document, or about each of several, which are labelled as if each were alone."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PACKED = re.compile(
     re.DOTALL,
 )
 _OF_ONE = frozenset({"invented", "miscased", "bad_confidence", "no_confidence", "duplicate_key", "decorated"})
-"""Faults that spoil the object of one document, and leave the others whole."""
+"""Faults that affect the object of one document, and leave the others unchanged."""
 
 
 def documents_in(message: str) -> list[tuple[str, str]]:
@@ -28,10 +28,10 @@ def documents_in(message: str) -> list[tuple[str, str]]:
 
 
 def read_parts(prompt: Prompt, message: str, sampling: Sampling) -> list[Part]:
-    """Label each document of a message; each of several is drawn by itself.
+    """Label each document of a message; for several, each has a draw of its own.
 
     Raises:
-        RefusedError: it should have several, and has none that is numbered.
+        RefusedError: it should contain several, but none is numbered.
     """
     if not prompt.form.is_packed:
         verdict = prompt.with_listing(message).verdict(message, sampling)
@@ -51,7 +51,7 @@ def content_of(parts: Sequence[Part]) -> str:
 
 
 def spans_in(content: str, parts: Sequence[Part]) -> list[tuple[Verdict, int, int]]:
-    """Verdicts with where each stands in an answer, in characters; those that it does not hold are left out."""
+    """Verdicts with their positions in an answer, in characters; those that it does not contain are left out."""
     if len(parts) == 1:
         return [(parts[0].verdict, 0, len(content))]
     places = ((part, content.find(part.member)) for part in parts)
@@ -59,7 +59,7 @@ def spans_in(content: str, parts: Sequence[Part]) -> list[tuple[Verdict, int, in
 
 
 def spoilt(kind: str, fault: AnswerFault, answer: Answer, parts: Sequence[Part]) -> Answer:
-    """An answer with a fault in it: where it is about several documents, of all, or of the one in the middle."""
+    """An answer with a fault in it: if it is about several documents, in all, or in the one in the middle."""
     if len(parts) == 1:
         return fault(answer, parts[0].verdict)
     middle = len(parts) // 2

@@ -1,6 +1,6 @@
-"""Which parameters a chat completion takes, of which type, in which range, and the words in which others are refused.
+"""The parameters of a chat completion, their types and ranges, and the words in which others are refused.
 
-Source: the request's schema as the installed SDK has it (`openai/types/chat/completion_create_params.py`), which a test
+Source: the request's schema in the installed SDK (`openai/types/chat/completion_create_params.py`), which a test
 compares with this table; ranges from the same documentation; wordings from OpenAI's own refusals.
 """
 
@@ -15,15 +15,15 @@ from llmbatch.simulate.reply import reject
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What one parameter may be."""
+    """The allowed values of one parameter."""
 
     types: tuple[type, ...]
     name: str
-    """Of the type, as refusals call it."""
+    """Name of the type in refusals."""
     low: float | None = None
     high: float | None = None
     values: tuple[str, ...] = ()
-    """The only ones; any where there are none."""
+    """The allowed values; empty allows any."""
 
 
 def _integer(low: int | None = None, high: int | None = None) -> Parameter:
@@ -92,16 +92,16 @@ _EFFORTS_FROM = {
     "minimal": ("minimal", "low", "medium", "high"),
     "low": ("low", "medium", "high"),
 }
-"""What a model takes, by the lowest effort that it does."""
+"""The efforts that a model accepts, by the lowest one."""
 
 
 def check_parameters(body: Mapping[str, Any], model: str, *, ignores_unknown: bool = False) -> None:
-    """Refuse parameters that there are not, and values that they do not take; null stands for none.
+    """Refuse unknown parameters and invalid values; null counts as absent.
 
     Args:
-        body: the request's.
-        model: that is asked.
-        ignores_unknown: leave aside what is no parameter.
+        body: of the request.
+        model: the requested one.
+        ignores_unknown: ignore unknown parameters.
 
     Raises:
         RefusedError: with 400.

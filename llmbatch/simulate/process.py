@@ -1,4 +1,4 @@
-"""The offline endpoint as its own process: serves until it is stopped."""
+"""The offline endpoint as a process: serves until it is stopped."""
 
 import asyncio
 import os
@@ -26,12 +26,12 @@ def serve(
         settings: how the endpoint behaves.
         host: a loopback address.
         port: 0 for a free one.
-        announce: called with the base URL once requests can come.
-        until_stdin_closes: also end when standard input reaches its end, as it does when the process that holds its
-            other end is killed, and leave SIGINT to that process.
+        announce: called with the base URL once requests are accepted.
+        until_stdin_closes: also end at the end of standard input, which occurs when the process at its other end is
+            killed, and leave SIGINT to that process.
 
     Raises:
-        UsageError: the address is not loopback's, or cannot be listened on.
+        UsageError: the address is not a loopback address, or cannot be listened on.
     """
     check_loopback(host)
     if until_stdin_closes:
@@ -62,13 +62,13 @@ async def _serve(
 
 
 def _when_stdin_closes(close: Callable[[], object]) -> None:
-    """Call `close` from a thread when standard input ends, whatever sort of file it is."""
+    """Call `close` from a thread when standard input ends, whatever kind of file it is."""
 
     def wait() -> None:
-        with suppress(OSError, ValueError):  # closed already, or not readable
+        with suppress(OSError, ValueError):  # already closed, or not readable
             while os.read(sys.stdin.fileno(), 4096):
                 pass
-        with suppress(RuntimeError):  # the loop has ended first
+        with suppress(RuntimeError):  # the loop ended first
             close()
 
     threading.Thread(target=wait, name="wait-for-stdin", daemon=True).start()

@@ -18,22 +18,22 @@ from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
 
 _MOST_LABELS = 3
 _NEAR_THE_BEST = 0.5
-"""A field of several labels gets those that are at least so probable as the best, in proportion."""
+"""A field with several labels gets those whose probability is at least this share of the best one's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """A request's leading messages and answer form, worked out."""
+    """The analysis of a request's leading messages and answer form."""
 
     digest: PromptDigest
     form: AnswerForm
     labellers: Mapping[str, Labeller]
-    """Of each field that has labels."""
+    """The labeller of each field that has labels."""
     listed: frozenset[str] = frozenset()
     """Fields whose labels are a numbered list in the prompt."""
 
     def with_listing(self, message: str) -> "Prompt":
-        """The same for a message whose document has labels listed for it, before it or in the prompt."""
+        """The same for a message with labels listed for its document, before it or in the prompt."""
         listing = {key: Labeller(labels) for key, labels in read_listing(message).items()}
         listing |= {key: self.labellers[key] for key in self.listed}
         if not listing:
@@ -46,7 +46,7 @@ class Prompt:
         return replace(self, labellers=labellers)
 
     def verdict(self, message: str, sampling: Sampling = GREEDY) -> Verdict:
-        """Label the document in a message and put the answer in the form asked for."""
+        """Label the document in a message and put the answer into the required form."""
         document = unfenced(message)
         odds = {
             key: _swayed(labeller.names, labeller.odds(document), document, read_similar(message, key))
@@ -70,7 +70,7 @@ class Prompt:
         return Verdict(fields, shown.key, shown.confidence_key, names, odds[shown.key], tuple(choices))
 
     def _choices(self, field: FieldForm, value: Any, confidence: float, odds: Sequence[float]) -> Iterator[Choice]:
-        """What a field's value, or each of its decisions, might have been instead."""
+        """The alternatives to a field's value, or to each of its decisions."""
         if field.kind == YES_NO:
             yield _decision(field.key, value, confidence)
         elif field.kind == SINGLE and field is not self.form.label_field:
@@ -84,7 +84,7 @@ class Prompt:
                 yield _decision(name, value[name], fits if value[name] else 1 - fits)
 
     def _value(self, field: FieldForm, document: str, odds: Sequence[float], sampling: Sampling) -> tuple[Any, float]:
-        """A field's value and confidence; `odds` of its labels, where it has any."""
+        """A field's value and confidence; `odds` of its labels, if it has any."""
         if field.kind == SINGLE:
             labeller = self.labellers[field.key]
             place = sampling.place(odds, field.key)
@@ -107,7 +107,7 @@ class Prompt:
 def _swayed(
     names: Sequence[str], odds: Sequence[float], document: str, similar: Sequence[tuple[str, str]]
 ) -> tuple[float, ...]:
-    """The odds of labels after a look at examples like the document: the more alike, the more theirs count."""
+    """The odds of labels adjusted by examples: the more similar one is to the document, the more its label counts."""
     if not similar:
         return tuple(odds)
     weights, of_document = dict(zip(names, odds, strict=True)), features(document).keys()
@@ -129,12 +129,12 @@ def _decision(key: str, value: bool, odds: float) -> Choice:  # noqa: FBT001 - i
 
 
 def _pair(key: str, value: Any) -> str:
-    """A key and its value as they stand in an object."""
+    """A key and its value as they appear in an object."""
     return as_json({key: value})[1:-1]
 
 
 def _several(names: Sequence[str], odds: Sequence[float]) -> tuple[list[dict[str, Any]], float]:
-    """The labels that stand out, each with its percentage; none where none does."""
+    """The labels that stand out, each with its percentage; empty if none does."""
     likeliest = sorted(zip(odds, names, strict=True), reverse=True)
     best, even = likeliest[0][0], 1 / len(likeliest)
     if best < 2 * even:
@@ -147,7 +147,7 @@ def _several(names: Sequence[str], odds: Sequence[float]) -> tuple[list[dict[str
 def read_prompt(
     leading: tuple[Message, ...], breakpoints: tuple[Breakpoint, ...], form: AnswerForm, caching: PromptCaching
 ) -> Prompt:
-    """Work out a prompt. Costs milliseconds, and tens of them with hundreds of examples.
+    """Analyse a prompt. Takes milliseconds, or tens of them with hundreds of examples.
 
     Raises:
         RefusedError: neither the schema nor the prompt names labels.
@@ -164,7 +164,7 @@ def read_prompt(
                 continue
             labels = read_labels(prompt, field.labels, field.key)
             if not labels and NUMBERED_LIST in prompt:
-                labellers[field.key] = _NONE_FITS  # until a document comes with its list
+                labellers[field.key] = _NONE_FITS  # until a document with its list arrives
                 continue
             if not labels:
                 refuse(

@@ -1,10 +1,10 @@
 """Prompt caching as OpenAI's guide "Prompt caching" describes it, for models of both generations.
 
-Before GPT-5.6 the beginning of a prompt is kept from 1,024 tokens up, in steps of 128, and writing it costs nothing.
-From GPT-5.6 on it is kept exactly up to the breakpoints of a request: those that it marks, and unless it says
-`explicit` one at the end of its last message; what is written costs more than plain input. Either way an entry can be
-used once the request that wrote it has been answered, not before: of many first requests at the same time, each pays
-the full price. It lives for a while after its last use. Requests with another `prompt_cache_key` meet on another cache.
+Before GPT-5.6, the beginning of a prompt is cached from 1,024 tokens up, in steps of 128, and writing it costs nothing.
+From GPT-5.6 on, it is cached exactly up to the breakpoints of a request: those that it marks and, unless it says
+`explicit`, one at the end of its last message; cache writes cost more than plain input. Either way an entry can be used
+only after the request that wrote it has been answered: if many first requests are sent at the same time, each pays the
+full price. An entry lives for a while after its last use. Requests with another `prompt_cache_key` use another cache.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from llmbatch.tokens import token_ids
 # OpenAI's cookbook, "How to count tokens with tiktoken": each message is framed, and so is the answer.
 MESSAGE_OVERHEAD, ANSWER_OVERHEAD = 4, 3
 
-# Stand for the tokens that frame a message; any that no text makes.
+# Placeholders for the tokens that frame a message; any that cannot occur in text.
 _START, _MIDDLE, _END = 200_101, 200_102, 200_103
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _FIRST_ROLE = 200_110
@@ -28,25 +28,25 @@ _ENTRIES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a prompt up to which it can be kept."""
+    """A position in a prompt up to which it can be cached."""
 
     digest: bytes
-    """Of all tokens before it."""
+    """Digest of all tokens before it."""
     tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """What a request takes from the cache, and what it will have written once it is answered."""
+    """What a request reads from the cache, and what it writes once it is answered."""
 
     cached_tokens: int
     write_tokens: int
-    """As the usage reports them: none where writing costs nothing."""
+    """As the usage reports them: 0 if writing costs nothing."""
     entries: tuple[Hashable, ...]
 
 
 class PromptDigest:
-    """The tokens of a prompt as it grows, and the places up to which it can be kept."""
+    """The tokens of a prompt as it grows, and the positions up to which it can be cached."""
 
     def __init__(self, caching: PromptCaching) -> None:
         self.tokens = 0
@@ -55,7 +55,7 @@ class PromptDigest:
         self._hash = hashlib.blake2b(digest_size=12)
 
     def add(self, role: str, text: str, breakpoints: Iterable[int] = ()) -> None:
-        """Append a message. `breakpoints` are places in its text, in characters, that the request marks."""
+        """Append a message. `breakpoints` are positions in its text, in characters, that the request marks."""
         self._append([_START, _FIRST_ROLE + _ROLES.index(role), _MIDDLE])
         begin = 0
         for end in sorted(breakpoints):
@@ -72,7 +72,7 @@ class PromptDigest:
         return longer
 
     def mark(self) -> None:
-        """Up to here the prompt can be kept, where it is long enough."""
+        """Mark that the prompt can be cached up to here, if it is long enough."""
         if self.tokens >= self._caching.floor_tokens:
             self.marks.append(Mark(self._hash.digest(), self.tokens))
 
@@ -92,20 +92,20 @@ class PromptDigest:
 
 
 class PromptCache:
-    """Remembers the beginnings of prompts for a while after their last use."""
+    """Caches the beginnings of prompts for a while after their last use."""
 
     def __init__(self, *, ttl_s: float | None, clock: Callable[[], float]) -> None:
-        """`ttl_s`: how long an entry lives; None for as long as the model's provider says."""
+        """`ttl_s`: how long an entry lives; None for the time that the model's provider states."""
         self._ttl_s = ttl_s
         self._clock = clock
         self._used_at: OrderedDict[Hashable, float] = OrderedDict()
 
     def look_up(self, owner: Hashable, marks: Sequence[Mark], caching: PromptCaching) -> CacheUse:
-        """What of a prompt is kept already.
+        """The part of a prompt that is already cached.
 
         Args:
-            owner: whose entries can serve: those of the same model, key and form of answer.
-            marks: the places up to which the prompt can be kept, in rising order.
+            owner: determines which entries can be used: those of the same model, key and form of answer.
+            marks: the positions up to which the prompt can be cached, in ascending order.
             caching: the model's rules.
         """
         ttl_s = caching.ttl_s if self._ttl_s is None else self._ttl_s
@@ -114,7 +114,7 @@ class PromptCache:
         return CacheUse(cached, written, tuple((owner, mark.digest) for mark in marks))
 
     def write(self, use: CacheUse) -> None:
-        """The request has been answered: its marks can be used from now on, and for longer."""
+        """Record that the request has been answered: its marks can be used from now on, and live longer."""
         now = self._clock()
         for entry in use.entries:
             self._used_at[entry] = now

@@ -1,7 +1,7 @@
-"""Reads back out of a prompt what it says about the labels: descriptions and examples.
+"""Extracts from a prompt what it says about the labels: descriptions and examples.
 
-The counterpart of `llmbatch.task.prefix`, for prompts that have its sections. With other prompts the labels of the
-answer's schema are all that is known, and their names all that a document is compared with.
+The counterpart of `llmbatch.task.prefix`, for prompts with its sections. For other prompts, only the labels of the
+answer's schema are known, and documents are compared only with their names.
 """
 
 import re
@@ -32,12 +32,12 @@ _KINDS = {
     "A number": "number",
     "true or": "yes-no",
 }
-"""By the first two words of what a field wants."""
+"""The kind of a field by the first two words of its requirement."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelText:
-    """All that a prompt says about one label."""
+    """Everything that a prompt says about one label."""
 
     name: str
     description: str
@@ -46,18 +46,18 @@ class LabelText:
 
 @dataclass(frozen=True, slots=True)
 class FieldText:
-    """All that a prompt says about one of several fields."""
+    """Everything that a prompt says about one of several fields."""
 
     name: str
     kind: str
     labels: tuple[LabelText, ...]
     bounds: tuple[float, float]
     is_decided: bool = False
-    """Whether each of several labels is to be said true or false."""
+    """Whether each of several labels is answered with true or false."""
 
 
 def read_fields(prompt: str) -> tuple[FieldText, ...]:
-    """The fields that a prompt describes; none where it asks for one label alone."""
+    """The fields that a prompt describes; empty if it asks for a single label."""
     found = []
     for section in _FIELD.finditer(prompt.partition(_EXAMPLES)[0]):
         kind = _KINDS.get(" ".join(section["wanted"].split()[:2]))
@@ -76,11 +76,11 @@ def read_labels(prompt: str, names: Sequence[str] | None, key: str = "category")
 
     Args:
         prompt: the instructions, as one text.
-        names: the labels by the answer's schema; None takes those that the prompt lists.
-        key: of the label in the answer: a field's name, where the prompt describes several.
+        names: the labels in the answer's schema; None uses those that the prompt lists.
+        key: of the label in the answer: a field's name, if the prompt describes several.
 
     Returns:
-        One a label, in the order of `names` or of the prompt; none where neither names any.
+        One per label, in the order of `names` or of the prompt; empty if neither names any.
     """
     described, rest = _described_field(prompt, key, names) or _described(prompt, names)
     if names is not None:
@@ -93,13 +93,13 @@ def read_labels(prompt: str, names: Sequence[str] | None, key: str = "category")
 
 
 def read_listing(message: str) -> dict[str, tuple[LabelText, ...]]:
-    """The labels that stand before a document, by the field's name: each called by its number."""
+    """The labels listed before a document, by the field's name: each named by its number."""
     listing, fence, _ = message.partition(_OPEN)
     return read_prefix_listing(listing if fence else "")
 
 
 def read_prefix_listing(prompt: str) -> dict[str, tuple[LabelText, ...]]:
-    """The same of a list that stands in the prompt, for all documents."""
+    """The same for a list in the prompt, for all documents."""
     found = {}
     for section in _LISTING.finditer(prompt):
         lines = _NUMBERED.findall(section["lines"])
@@ -108,25 +108,25 @@ def read_prefix_listing(prompt: str) -> dict[str, tuple[LabelText, ...]]:
 
 
 def read_similar(message: str, key: str) -> list[tuple[str, str]]:
-    """Texts of the examples before a document, each with the label that is right for it."""
+    """Texts of the examples before a document, each with its right label."""
     before = message.rpartition(_OPEN)[0]
     return list(_found_examples(before, key)) if SIMILAR_HEADING in before else []
 
 
 def unfenced(message: str) -> str:
-    """The document in a message, without the fence that marks it as data and a list of labels before that."""
+    """The document in a message, without the fence that marks it as data and without a list of labels before it."""
     if message.startswith(SIMILAR_HEADING) or _LISTING.match(message):
         message = message.rpartition(_OPEN)[2]
     return message.removeprefix(_OPEN).removesuffix(_CLOSE)
 
 
 def names_key(prompt: str, key: str) -> bool:
-    """Whether a prompt asks for a key in the answer, where no schema says so."""
+    """Whether a prompt asks for a key in the answer, if there is no schema."""
     return f'"{key}"' in prompt
 
 
 def _described(prompt: str, names: Sequence[str] | None) -> tuple[dict[str, str], str]:
-    """Descriptions by label, and what follows them. Instructions may hold a list that only looks like the labels'."""
+    """Descriptions by label, and what follows them. Instructions may contain a list that only looks like labels."""
     known = None if names is None else frozenset(names)
     for section in _SECTION.finditer(prompt):
         described = dict(_line(line, known) for line in _LABEL_LINES.findall(section[1]))
@@ -136,7 +136,7 @@ def _described(prompt: str, names: Sequence[str] | None) -> tuple[dict[str, str]
 
 
 def _line(line: str, known: frozenset[str] | None) -> tuple[str, str]:
-    """A label and its description. A name may hold a colon itself: the longest known one counts."""
+    """A label and its description. A name may contain a colon itself: the longest known one counts."""
     if known is not None:
         if line in known:
             return line, ""
@@ -150,7 +150,7 @@ def _line(line: str, known: frozenset[str] | None) -> tuple[str, str]:
 
 
 def _described_field(prompt: str, key: str, names: Sequence[str] | None) -> tuple[dict[str, str], str] | None:
-    """The same of one field of several; None where the prompt has no such section."""
+    """The same for one field of several; None if the prompt has no such section."""
     for section in _FIELD.finditer(prompt):
         if section["name"] == key:
             known = None if names is None else frozenset(names)
@@ -160,7 +160,7 @@ def _described_field(prompt: str, key: str, names: Sequence[str] | None) -> tupl
 
 
 def _examples(text: str, key: str) -> Iterator[tuple[str, str]]:
-    """Texts with the labels that the answers under them give."""
+    """Texts with the labels in the answers below them."""
     yield from _found_examples(text.partition(_EXAMPLES)[2], key)
 
 

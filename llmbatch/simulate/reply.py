@@ -1,4 +1,4 @@
-"""What the offline endpoint sends back, and how: plain data, before any byte of HTTP."""
+"""The offline endpoint's reply, and how it is sent: plain data, before HTTP."""
 
 import math
 from collections.abc import Mapping
@@ -18,34 +18,34 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     kind: str = ""
-    """Of a refusal, by its fault's name: other makers have other words for it."""
+    """Kind of a refusal, by its fault's name: other providers have other words for it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What such words may mean."""
+    """Values that such words may contain."""
 
 
 class Manner(Enum):
-    """How a reply goes over the wire."""
+    """How a reply is sent over the wire."""
 
     WHOLE = "whole"
     HANG = "hang"
-    """Not one byte, until the client goes away."""
+    """No byte, until the client disconnects."""
     RESET = "reset"
-    """Not one byte: the connection is reset."""
+    """No byte: the connection is reset."""
     CUT = "cut"
-    """Half the body that was announced, then the connection ends."""
+    """Half of the announced body, then the connection ends."""
     DRIP = "drip"
     """Byte by byte."""
     ENDLESS = "endless"
-    """White space without end in front of the body."""
+    """Endless white space before the body."""
     BOMB = "bomb"
-    """A little that unpacks to a lot, although it was not requested packed."""
+    """A small compressed body that expands to a large one, although the client did not request compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How and when a reply is sent.
 
-    `wait_s` passes before the first byte; `spread_s` is what a drip takes in all, or a hang at most.
+    `wait_s` passes before the first byte; `spread_s` is how long a drip takes in total, or a hang at most.
     """
 
     manner: Manner = Manner.WHOLE
@@ -54,7 +54,7 @@ class Delivery:
 
     @property
     def arrives(self) -> bool:
-        """Whether the client gets to see a status."""
+        """Whether the client receives a status."""
         return self.manner not in (Manner.HANG, Manner.RESET)
 
 
@@ -77,7 +77,7 @@ def error_reply(
     fault: str = "",
     **facts: Any,
 ) -> Reply:
-    """An error in OpenAI's shape. `kind` is its `type`; `fault` and `facts` are the reply's `kind` and `facts`."""
+    """An error in OpenAI's form. `kind` is its `type`; `fault` and `facts` are the reply's `kind` and `facts`."""
     error = {"message": message, "type": kind, "param": param, "code": code}
     return Reply(status, orjson.dumps({"error": error}), headers or {}, kind=fault, facts=facts)
 
@@ -101,5 +101,5 @@ def html_reply(status: int, title: str, text: str) -> Reply:
 
 
 def retry_headers(wait_s: float) -> dict[str, str]:
-    """How long to wait, as OpenAI says it: in milliseconds, and in seconds; both whole, rounded up."""
+    """How long to wait, in OpenAI's headers: in milliseconds and in seconds, both rounded up to whole numbers."""
     return {"retry-after-ms": str(math.ceil(wait_s * 1000)), "retry-after": str(math.ceil(wait_s))}

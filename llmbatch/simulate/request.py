@@ -1,4 +1,4 @@
-"""From a body to a request, or the 400 that OpenAI would answer."""
+"""Parses a body into a request, or returns the 400 that OpenAI would send."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ Message = tuple[str, str]
 
 
 class Breakpoint(NamedTuple):
-    """A place in a request: after so many characters of a message, messages counted from 0."""
+    """A position in a request: a number of characters into a message, with messages counted from 0."""
 
     message: int
     characters: int
@@ -36,28 +36,28 @@ _FORMATS = frozenset({"text", "json_object", "json_schema"})
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What is asked. `leading` are the messages before the last one: what a provider can cache."""
+    """A parsed request. `leading` are the messages before the last one, which a provider can cache."""
 
     model: str
     leading: tuple[Message, ...]
     last: Message
     schema: Mapping[str, Any] | None
-    """The answer's JSON schema, where one is asked for."""
+    """The answer's JSON schema, if there is one."""
     max_tokens: int | None
-    """The most tokens that the answer may have."""
+    """The output limit in tokens."""
     azure: bool
     top_logprobs: int | None = None
-    """How many likeliest tokens to return for each of the answer's; None returns no log-probabilities."""
+    """How many of the most likely tokens to return for each token; None returns no log-probabilities."""
     breakpoints: tuple[Breakpoint, ...] = ()
-    """Where the request marks the end of a stable beginning."""
+    """Positions at which the request marks the end of a stable beginning."""
     marks_last: bool = True
     """Whether the end of the last message counts as a breakpoint too."""
     cache_key: str | None = None
     """`prompt_cache_key`."""
     service_tier: str = "default"
-    """At which it is served."""
+    """The service tier at which it is served."""
     temperature: float = 0.0
-    """How much answers vary; 0 also where the request does not say."""
+    """How much answers vary; 0 also if the request does not set it."""
 
 
 def read_request(
@@ -67,12 +67,12 @@ def read_request(
 
     Args:
         raw: the body.
-        deployment: the Azure deployment in the path; it stands in for the body's model.
-        refuse: parameters, and types of response format, that this endpoint does not take.
-        dialect: whose ways the endpoint has; None for OpenAI's.
+        deployment: the Azure deployment in the path; it replaces the body's model.
+        refuse: parameters, and types of response format, that this endpoint does not accept.
+        dialect: the dialect of the endpoint; None for OpenAI's.
 
     Raises:
-        RefusedError: with OpenAI's answer to what is wrong.
+        RefusedError: with OpenAI's response to the error.
     """
     dialect = dialect or dialect_of("openai")
     refuse = refuse | dialect.refuses
@@ -113,7 +113,7 @@ def served_tier(asked: str | None, model: str, dialect: Dialect) -> str:
     """The service tier at which a request is served, as its answer reports it.
 
     Raises:
-        RefusedError: there is no such tier, or the model has none of that name, by its published prices.
+        RefusedError: there is no such tier, or the model does not have it, by its published prices.
     """
     if asked in (None, "auto") or not dialect.tiers:
         return dialect.tiers[0] if dialect.tiers else "default"
@@ -174,7 +174,7 @@ def _part(where: str, part: Any) -> str:
 
 
 def _check_answer_form(body: Mapping[str, Any]) -> None:
-    """Refuse what would need an answer of another form, rather than answer in the wrong one."""
+    """Refuse requests for another form of answer, instead of answering in the wrong one."""
     if body.get("stream"):
         reject("The offline endpoint does not stream.", "stream", "unsupported_value")
     if body.get("n") not in (None, 1):
@@ -188,7 +188,7 @@ def _check_refused(body: Mapping[str, Any], refuse: frozenset[str]) -> None:
 
 
 def _breakpoints(body: Mapping[str, Any], model: str, refuse: frozenset[str]) -> tuple[tuple[Breakpoint, ...], bool]:
-    """Where the prompt's beginning may be kept, and whether also at the end of its last message."""
+    """The positions up to which the prompt may be cached, and whether the end of its last message is one."""
     options = body.get("prompt_cache_options")
     mode = options.get("mode", "implicit") if isinstance(options, dict) else "implicit"
     if mode not in ("implicit", "explicit"):

@@ -1,4 +1,4 @@
-"""Answers that vary, as a model's do at a temperature above 0: drawn by the question and how often it was asked."""
+"""Answers that vary, like a model's at a temperature above 0: drawn by the question and how often it was asked."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from llmbatch.simulate.draw import uniform
 
 _LEAST = 1e-12
 _LARGEST_STEP = 0.25
-"""How far what is no label moves at temperature 1, of its whole range."""
+"""How far values other than labels move at temperature 1, as a share of their range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +16,19 @@ class Sampling:
     """How one answer is drawn."""
 
     temperature: float
-    """0 takes what is likeliest."""
+    """0 takes the most likely answer."""
     draw: str
-    """Names the draw: the same name gives the same answer."""
+    """Identifies the draw: the same name gives the same answer."""
 
     def place(self, odds: Sequence[float], key: str) -> int | None:
-        """The place of the label that is drawn; None where the likeliest is to be taken."""
+        """The index of the label that is drawn; None to take the most likely one."""
         if not self.temperature:
             return None
         shifted = self.shifted(odds, key)
         return shifted.index(max(shifted))
 
     def shifted(self, odds: Sequence[float], key: str) -> Sequence[float]:
-        """Odds so shifted that the likeliest label is a draw from them (the Gumbel-max trick); their sum is 1."""
+        """Odds shifted such that the most likely label is a draw from them (the Gumbel-max trick); their sum is 1."""
         if not self.temperature:
             return odds
         noise = [-math.log(-math.log(self._uniform(f"{key}/{place}"))) for place in range(len(odds))]

@@ -34,7 +34,7 @@ _EMBEDDINGS = frozenset({"/v1/embeddings", "/embeddings", "/openai/v1/embeddings
 _MODELS = re.compile(r"(?:/openai)?(?:/v1)?/models(?:/(.+))?")
 
 _LISTED = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-5.4-mini", "gpt-5-mini", "gpt-4.1-mini", "gpt-4o-mini")
-"""Models that the list names where every name is served."""
+"""Models in the list if every name is served."""
 _LARGEST_BODY, _LARGEST_FILE = 64 * 1024 * 1024, 256 * 1024 * 1024
 _CONNECTIONS_WAITING = 4096  # a run may open thousands at once
 _SHUTDOWN_S = 0.1  # requests that hang on purpose would hang for minutes
@@ -45,7 +45,7 @@ class Simulator:
 
     Args:
         settings: how it behaves.
-        clock: seconds that limits and the cache's time to live count in.
+        clock: in seconds, for limits and the cache's time to live.
         sleep: waits for a latency or a delay.
     """
 
@@ -70,22 +70,22 @@ class Simulator:
         return self._chat.stats
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen on a loopback address; port 0 takes a free one.
+        """Listen on a loopback address; port 0 picks a free one.
 
         Returns:
-            The base URL for an SDK, as `http://127.0.0.1:PORT/v1`.
+            The base URL for an SDK, such as `http://127.0.0.1:PORT/v1`.
 
         Raises:
-            UsageError: the address is not loopback's, or cannot be listened on.
+            UsageError: the address is not a loopback address, or cannot be listened on.
         """
         check_loopback(host)
-        count_tokens("")  # the table's loading must not delay the first answer
+        count_tokens("")  # loading the table must not delay the first answer
         server = web.Server(
             self._handle,
             request_factory=_request,
             handler_cancellation=True,
             access_log=None,
-            lingering_time=0,  # aiohttp would read on in a body that is broken, and log a traceback
+            lingering_time=0,  # otherwise aiohttp would continue to read a broken body, and log a traceback
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
@@ -147,7 +147,7 @@ class Simulator:
         return await deliver(request, dressed, outcome.delivery, self._sleep)
 
     def _side_answer(self, request: web.BaseRequest) -> Reply:
-        """Everything but completions and batches: models, and the endpoint's own statistics."""
+        """Everything except completions and batches: models, and the endpoint's own statistics."""
         match request.method, request.path:
             case "GET", "/_stats":
                 with_questions = "questions" in request.query
@@ -205,14 +205,14 @@ def _request(
     writer: "AbstractStreamWriter",
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:
-    """As aiohttp makes its requests, but for the largest body."""
+    """Creates requests like aiohttp, except for the maximum size of a body."""
     loop = asyncio.get_running_loop()
     largest = _LARGEST_FILE if message.path.partition("?")[0].endswith("/files") else _LARGEST_BODY
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=largest)
 
 
 def _client(request: web.BaseRequest) -> Client | None:
-    """Who asks for a completion or for embeddings; None where the path is another one."""
+    """The client of a completion or of embeddings; None if the path is another one."""
     if request.path in _COMPLETIONS or request.path in _EMBEDDINGS:
         return Client(_key(request))
     match = _DEPLOYMENT.fullmatch(request.path)

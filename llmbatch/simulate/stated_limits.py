@@ -1,4 +1,4 @@
-"""Rate limits as other makers' headers state them: for a second, a minute or a day, refilling or fixed windows."""
+"""Rate limits as other providers' headers state them: per second, minute or day, refilling or in fixed windows."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ class StatedLimits:
     def __init__(
         self, forms: Sequence[LimitForm], *, rpm: int | None, tpm: int | None, clock: Callable[[], float]
     ) -> None:
-        """`rpm` and `tpm` take the place of limits for a minute."""
+        """`rpm` and `tpm` replace limits per minute."""
         given = {"requests": rpm, "tokens": tpm}
         minute_s = 60.0
         self._counts = [
@@ -22,7 +22,7 @@ class StatedLimits:
         ]
 
     def headers(self, tokens: int) -> dict[str, str]:
-        """The headers of the answer to one request that takes so many tokens."""
+        """The headers of the answer to one request with this many tokens."""
         found: dict[str, str] = {}
         for count in self._counts:
             found |= count.headers(tokens if count.form.kind == "tokens" else 1)
@@ -42,7 +42,7 @@ class _Count:
         return {self.form.header.replace("<field>", field): value for field, value in fields.items()}
 
     def _take(self, need: int) -> float:
-        """Count a request. Returns the seconds until all of the limit is there again."""
+        """Count a request. Returns the seconds until the full limit is available again."""
         now, per_s = self._clock(), self.form.per_s
         if self.form.fixed:
             if now - self._at >= per_s:

@@ -1,10 +1,10 @@
-"""What an endpoint has seen so far, for tests to look at."""
+"""Statistics of an endpoint, for tests."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-# Questions that are remembered one by one. A retry comes soon, so that the oldest can be forgotten.
+# How many questions are remembered. A retry follows soon, so the oldest can be forgotten.
 _QUESTIONS = 250_000
 
 
@@ -13,15 +13,15 @@ class Stats:
     """Counts since the start or the last reset."""
 
     requests: int = 0
-    """Requests for a completion, refused ones included."""
+    """Requests for a completion, including refused ones."""
     statuses: Counter[int] = field(default_factory=Counter)
-    """Answers by HTTP status; requests that never got one are not among them."""
+    """Answers by HTTP status; requests without an answer are not included."""
     by_second: Counter[int] = field(default_factory=Counter)
-    """Requests by the second in which they came, counted from the start: how evenly, and how hard."""
+    """Requests by the second of their arrival since the start."""
     refused_by_second: Counter[int] = field(default_factory=Counter)
-    """Of them, those that were refused by a limit."""
+    """Those of them that a limit refused."""
     tokens_by_second: Counter[int] = field(default_factory=Counter)
-    """Tokens of those that passed the limits, as limits count them: the prompt and the whole output limit."""
+    """Tokens of those that passed the limits, as limits count them: the prompt and the full output limit."""
     faults: Counter[str] = field(default_factory=Counter)
     """Injected faults by kind."""
     prompt_tokens: int = 0
@@ -31,18 +31,18 @@ class Stats:
     in_flight: int = 0
     most_in_flight: int = 0
     files: int = 0
-    """Files that were uploaded."""
+    """Uploaded files."""
     batches: int = 0
-    """Batches that were made."""
+    """Created batches."""
     batch_lines: int = 0
-    """Lines of batches that were answered; they count as requests, too."""
+    """Answered lines of batches; they also count as requests."""
     embeddings: int = 0
     """Requests for embeddings that were answered; they count as requests, too."""
     questions: dict[str, int] = field(default_factory=dict)
-    """How often each question was taken up, by its digest (`question_digest`), of the last 250,000."""
+    """How often each question was asked, by its digest (`question_digest`), for the last 250,000."""
 
     def ask(self, question: str) -> int:
-        """Count that a question is taken up, and say how often it has been, this time included."""
+        """Count a question, and return how often it has been asked, including this time."""
         times = self.questions.pop(question, 0) + 1
         self.questions[question] = times
         if len(self.questions) > _QUESTIONS:
@@ -50,7 +50,7 @@ class Stats:
         return times
 
     def enter(self, elapsed_s: float) -> int:
-        """A request for a completion came, so long after the start. Returns its number, from 1."""
+        """Count a request for a completion that arrived at `elapsed_s`. Returns its number, from 1."""
         self.requests += 1
         self.by_second[int(elapsed_s)] += 1
         self.in_flight += 1
@@ -58,11 +58,11 @@ class Stats:
         return self.requests
 
     def leave(self) -> None:
-        """It is over, answered or not."""
+        """Record that a request is over, answered or not."""
         self.in_flight -= 1
 
     def as_json(self, *, with_questions: bool) -> dict[str, Any]:
-        """The counts as JSON data; every question by itself only where asked for, since they are many."""
+        """The counts as JSON data; individual questions only if requested, since they are many."""
         data: dict[str, Any] = {
             "requests": self.requests,
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
@@ -83,7 +83,7 @@ class Stats:
         return data | {"questions": self.questions} if with_questions else data
 
     def timeline_json(self) -> list[dict[str, int]]:
-        """Requests second by second, those without any left out."""
+        """Requests second by second, without seconds that have none."""
         return [
             {
                 "second": second,

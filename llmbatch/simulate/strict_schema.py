@@ -1,9 +1,9 @@
-"""What a JSON schema must be for strict structured outputs, and the words in which others are refused.
+"""The rules for JSON schemas in strict structured outputs, and the words in which others are refused.
 
-Source: OpenAI, "Structured model outputs", Supported schemas (November 2026): the root is an object and no `anyOf`;
-each object lists all its properties as required and takes no others; at most 10 levels, 5,000 properties, 1,000 enum
+Source: OpenAI, "Structured model outputs", Supported schemas (November 2026): the root is an object and not an `anyOf`;
+each object lists all its properties as required and allows no others; at most 10 levels, 5,000 properties, 1,000 enum
 values, 120,000 characters of names and values in all, and 15,000 in one enum of more than 250 strings; some keywords
-are missing. Wordings: OpenAI's own refusals.
+are not supported. Wordings: OpenAI's own refusals.
 """
 
 import re
@@ -22,7 +22,7 @@ _VALUES = ("type", "enum", "const", "pattern", "format", "multipleOf", "maximum"
 _RANGES = ("exclusiveMaximum", "exclusiveMinimum")
 _PARTS = ("properties", "required", "additionalProperties", "items", "anyOf", "$ref", "$defs", "definitions")
 _KEYWORDS = frozenset((*_VALUES, *_RANGES, *_PARTS, "title", "description", "$schema", "$id"))
-"""All that a schema may say: not `allOf`, `oneOf`, `not`, `if`, `default`, `minLength`, `uniqueItems` and the like."""
+"""All supported keywords: not `allOf`, `oneOf`, `not`, `if`, `default`, `minLength`, `uniqueItems` and the like."""
 _TYPES = frozenset({"string", "number", "boolean", "integer", "object", "array", "null"})
 Path = tuple[str, ...]
 
@@ -34,15 +34,15 @@ class _Node:
     schema: Mapping[str, Any]
     path: Path
     level: int
-    """Objects and arrays around it, itself included."""
+    """Depth: objects and arrays around it, including itself."""
 
 
 def check_strict(name: str, schema: Mapping[str, Any]) -> None:
-    """Refuse a response format's schema that strict structured outputs do not take.
+    """Refuse a response format's schema that strict structured outputs do not support.
 
     Args:
-        name: the schema's own.
-        schema: what an answer must be.
+        name: of the schema.
+        schema: the schema of an answer.
 
     Raises:
         RefusedError: with 400.

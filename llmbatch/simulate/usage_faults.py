@@ -1,4 +1,4 @@
-"""Faults of the token counts: what an endpoint bills and what it reports are two things."""
+"""Faults of the token counts: an endpoint may report something other than it bills."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,12 +16,12 @@ def _no_usage(answer: Answer) -> Answer:
 
 
 def _hidden_output(answer: Answer) -> Answer:
-    """Thinking that is in the total and nowhere else, and keeps to no limit, as some makers report it."""
+    """Thinking that is only in the total and exceeds the limit, as some providers report it."""
     return replace(answer, thinking_tokens=_THINKING_TOKENS, usage=_hidden)
 
 
 def _total_usage(answer: Answer) -> Answer:
-    """The same, and the total is all that is reported."""
+    """The same, but only the total is reported."""
     return replace(
         answer,
         thinking_tokens=_THINKING_TOKENS,

@@ -1,4 +1,4 @@
-"""Faults of the way there and back: when and how a reply is sent, whatever it says."""
+"""Faults of the transport: when and how a reply is sent, whatever its content."""
 
 from collections.abc import Callable, Mapping
 

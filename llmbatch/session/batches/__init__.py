@@ -1,1 +1,1 @@
-"""A session that sends its rows in batch files: submit what is pending, collect what is ready, exit or wait."""
+"""A session that sends its rows in batch files: submits pending rows, collects results, exits or waits."""

@@ -1,4 +1,4 @@
-"""The arms that send batches: the run's own plan, a canary's and a stronger model's, each in parts of its own."""
+"""The arms that send batches: the run's own plan, a canary's and a stronger model's, each in separate parts."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -22,30 +22,30 @@ from llmbatch.session.session_plan import SessionPlan
 
 @dataclass(frozen=True, slots=True)
 class BatchArm:
-    """A plan by which rows are asked about, in parts of its own."""
+    """A plan for rows that are sent in separate parts."""
 
     plan: Plan
     fallbacks: RequestFallbacks
     """How its requests are sent."""
     reader: BatchReader
-    """Of their results."""
+    """Reads their results."""
     price_check: PriceCheck
     canary_key: Callable[[str], str] | None = None
-    """The key of a text by the canary's plan, where an answer may be one to that, too."""
+    """The key of a text by the canary's plan, if an answer may also belong to that."""
 
     @property
     def model(self) -> str:
-        """The model it asks."""
+        """The model that it uses."""
         return self.plan.question.model
 
     @property
     def form(self) -> str:
-        """Digest of the form in which its requests are sent now."""
+        """Digest of the current form of its requests."""
         return hashlib.blake2b(repr(self.fallbacks.shape).encode(), digest_size=4).hexdigest()
 
     @property
     def fingerprint(self) -> str:
-        """Of its plan."""
+        """Fingerprint of its plan."""
         return self.plan.fingerprint
 
 
@@ -57,16 +57,15 @@ def batch_arms(
     redact: Redactor,
     emit: Callable[[Event], None],
 ) -> dict[str, BatchArm]:
-    """The arms of a session, by their names.
+    """The arms of a session, by name.
 
-    Doubtful rows are few, so that it may cost less to ask the stronger model about each by itself: then it is not among
-    them.
+    Since doubtful rows are few, single requests to the stronger model may cost less: then it is not among the arms.
 
     Args:
-        plan: what the session is to do.
-        record: the run's, with how its requests were sent in the end.
-        endpoint: whom it asks.
-        prices: what models cost there.
+        plan: of the session.
+        record: the run's, with the latest form of its requests.
+        endpoint: where requests go.
+        prices: of models there.
         redact: hides secrets in answers.
         emit: takes events.
     """
@@ -97,5 +96,5 @@ def batch_arms(
 
 
 def asks_alone(plan: SessionPlan, arms: Mapping[str, BatchArm]) -> bool:
-    """Whether each doubtful row is asked about by itself: what votes on them is no arm of batches."""
+    """Whether doubtful rows are sent as single requests: votes on them are never in batches."""
     return any(opinion.arm not in arms for opinion in plan.experiments.second_opinions)

@@ -1,4 +1,4 @@
-"""A session that sends its rows in batches: collect what is ready, submit what is pending, and leave or wait."""
+"""A session that sends its rows in batches: collects what is ready, submits what is pending, and exits or waits."""
 
 import asyncio
 import math
@@ -51,7 +51,7 @@ _SHOW_EVERY_S = 0.5
 
 
 class BatchLoop:
-    """Works on a session's rows, once."""
+    """Processes a session's rows, once."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class BatchLoop:
 
         Args:
             folder: the run's.
-            plan: what the session is to do.
-            options: how it goes to the provider.
+            plan: of the session.
+            options: how rows are sent to the provider.
             source: the run's input.
             opened: its ledger.
-            tally: counts what the session does.
-            experiments: see each line.
+            tally: the session's counts.
+            experiments: receive each line.
             spending: limits and accounts.
             handle: stops the session.
             observer: notified of events.
@@ -97,16 +97,16 @@ class BatchLoop:
         self.is_hurried = False
         """Whether it was interrupted a second time."""
         self.fallback_keys: set[str] = set()
-        """Of rows to be sent as single requests, because they kept expiring."""
+        """Keys of rows to be sent as single requests, because they kept expiring."""
         self.asks_alone = False
-        """Whether the stronger model is asked about each doubtful row by itself."""
+        """Whether doubtful rows are sent to the stronger model as single requests."""
         self.set_aside_nanousd = 0
-        """What the session has spent and set aside at its end, nano-dollars."""
+        """What the session has spent and reserved at its end, nano-dollars."""
         self.record: RunRecord = opened.record
-        """The run's, with what its batches may have been billed for."""
+        """The run's record, including what its batches may have been billed for."""
 
     async def ask(self, endpoint: Endpoint) -> Exception | None:
-        """Collect and submit. Returns why rows are still pending, where any are."""
+        """Collect and submit. Returns why rows are still pending, if any are."""
         cancellation, plan = Cancellation(), self._plan
         prices = plan.prices(endpoint)
         if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
@@ -146,7 +146,7 @@ class BatchLoop:
     async def _until_hurried(
         self, work: Coroutine[None, None, Exception | None], cancellation: Cancellation
     ) -> Exception | None:
-        """The work's result. A second interrupt abandons the call in flight; the log has it, for the next session."""
+        """The work's result. A second interrupt abandons the call in flight, which the log records."""
         working, hurried = asyncio.create_task(work), asyncio.create_task(cancellation.wait_hurried())
         await asyncio.wait({working, hurried}, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
@@ -198,7 +198,7 @@ class BatchLoop:
             return error
 
     def _learnt(self, deps: BatchDeps) -> dict[str, RequestShape]:
-        """What the record keeps of the endpoint's ways, as of single requests: how it takes the plan's own."""
+        """What was learnt about the endpoint, recorded as for single requests: the form of the plan's requests."""
         plan = self._plan
         if plan.asked is not plan.plan:
             return {}
@@ -206,7 +206,7 @@ class BatchLoop:
         return {"shape": replace(shape, service_tier=plan.asked.shape.service_tier)}
 
     async def _submit(self, deps: BatchDeps, pending: PendingRows, collector: Collector, submitter: Submitter) -> None:
-        """Submit what each arm is to ask now, by what is collected."""
+        """Submit each arm's pending rows, given what has been collected."""
         self._experiments.end_batch()
         if (canary := self._experiments.canary) is not None and canary.is_dropped():
             await collector.cancel_canary()
@@ -246,7 +246,7 @@ class BatchLoop:
 
     @property
     def _is_offline(self) -> bool:
-        """Whether the endpoint, and all its batches, end with the session, so that the session waits for them."""
+        """Whether the endpoint and its batches end with the session, so the session must wait for them."""
         return self._plan.endpoint is None
 
     def _forget_offline_parts(self, deps: BatchDeps, submitter: Submitter) -> None:

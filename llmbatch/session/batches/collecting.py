@@ -1,4 +1,4 @@
-"""Answers from batches: however a batch ends, both result files are read line by line and matched with rows by key."""
+"""Collects answers from batches: however a batch ends, both result files are read and matched with rows by key."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ _NEW_S = 120.0
 """How long a new batch may be unknown to parts of the endpoint."""
 _HOUR_S = 3_600.0
 _NOTED_EVERY_S = 0.5 * _HOUR_S
-"""How often progress is recorded, at most."""
+"""Minimum interval between records of progress."""
 _STILL_S, _LONGEST_STILL_S = 6 * _HOUR_S, {"validating": _HOUR_S}
 """How long there may be no progress before that is reported; validating takes minutes."""
 _LINES_AT_ONCE = 200
@@ -61,13 +61,13 @@ class Collector:
         self._submitter = submitter
         self._guard = guard
         self.stop: RunStopped | None = None
-        """Why nothing more is to be submitted, as found while collecting."""
+        """Why nothing more may be submitted, found while collecting."""
 
     async def collect(self) -> int:
-        """Collect what is ready. Returns how many parts were.
+        """Collect what is ready. Returns how many parts were collected.
 
         Raises:
-            RunStopped: the endpoint cannot be asked.
+            RunStopped: the endpoint cannot be reached or refuses.
         """
         collected = 0
         for part in self._deps.log.open_parts:
@@ -79,21 +79,21 @@ class Collector:
         return collected
 
     async def cancel_canary(self) -> None:
-        """Ask the provider to end a canary's parts, once it is dropped. What was answered by then is collected."""
+        """Cancel a dropped canary's parts. What was answered until then is collected."""
         deps = self._deps
         for part in deps.log.open_parts:
             if part.prepared.arm == CANARY and part.batch_id is not None and part.status not in _ENDING:
                 try:
                     batch = await deps.api.cancel(part.batch_id)
                 except RequestFailedError:
-                    continue  # it has ended meanwhile
+                    continue  # the batch has ended meanwhile
                 deps.log.append(step("seen", part.number, status=batch.status))
 
     async def import_results(self, paths: tuple[Path, ...]) -> None:
         """Import the answers to exported parts from result files. Unanswered rows are pending again.
 
         Raises:
-            UsageError: a file is not there, or none of its lines belongs to an exported part.
+            UsageError: a file does not exist, or none of its lines belongs to an exported part.
         """
         parts = {part.number: part for part in self._deps.log.open_parts if part.is_exported}
         exported = {number: self._deps.files(part).read_rows() for number, part in parts.items()}
@@ -108,7 +108,7 @@ class Collector:
             for number in found:
                 part = parts[number]
                 elsewhere = {key for other, rows in exported.items() if other != number for key in rows}
-                # The bill is with those who ran it: a row that is missing was not asked.
+                # Whoever ran it pays for it: a missing row counts as not sent.
                 whole = RemoteBatch(part.batch_id or part.prepared.file, "expired", completed=0, failed=0)
                 await self._read(part, whole, (path,), frozenset(elsewhere))
             exported = {number: rows for number, rows in exported.items() if number not in found}
@@ -135,13 +135,13 @@ class Collector:
             (batch.output_file_id, deps.files(part).output),
             (batch.error_file_id, deps.files(part).errors),
         ):
-            if file_id is not None and not path.exists():  # as a session leaves it that is killed while it reads it
+            if file_id is not None and not path.exists():  # exists if a session was killed while reading it
                 await self._download(file_id, path)
         await self._read(part, batch, (deps.files(part).output, deps.files(part).errors))
         return True
 
     def _note_progress(self, part: Part, batch: RemoteBatch) -> None:
-        """Record a batch's progress now and then, and report once if there is none."""
+        """Record a batch's progress from time to time, and report once if there is none."""
         deps, done = self._deps, (batch.completed or 0) + (batch.failed or 0)
         still_s = time.time() - datetime.fromisoformat(part.moved_at).timestamp()
         seen = partial(step, "seen", part.number, status=batch.status, done=done, expires_at=batch.expires_at or 0)
@@ -157,7 +157,7 @@ class Collector:
             deps.emit(BatchStalled(part.number, batch.status, still_s / _HOUR_S, done, part.prepared.rows, cancel))
 
     async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch | None:
-        """A batch's state; None if the endpoint does not know it, which ends the session unless the batch is new."""
+        """A batch's state; None if a new batch is unknown to the endpoint, which for an older one ends the session."""
         deps = self._deps
         try:
             return await deps.api.retrieve(batch_id)
@@ -175,7 +175,7 @@ class Collector:
         return None
 
     async def _download(self, file_id: str, path: Path) -> None:
-        """Fetch a result file, whole or not at all. One that is gone holds nothing."""
+        """Fetch a result file atomically. One that no longer exists counts as empty."""
         try:
             with storing(path), replacing(path) as file:
                 await self._deps.api.download(file_id, file)
@@ -184,7 +184,7 @@ class Collector:
                 raise self._submitter.stop(error.failure) from None
 
     def _failed(self, part: Part, batch: RemoteBatch) -> None:
-        """Nothing was processed, and nothing is charged."""
+        """Handle a batch that failed as a whole: nothing was processed, and nothing is charged."""
         deps = self._deps
         error = batch.errors[0] if batch.errors else None
         limited = next((one for one in batch.errors if one.code == TOKEN_LIMIT), None)
@@ -206,7 +206,7 @@ class Collector:
     async def _read(
         self, part: Part, batch: RemoteBatch, paths: tuple[Path, ...], elsewhere: frozenset[str] = frozenset()
     ) -> None:
-        """Read a part's answers from result files; lines of `elsewhere`, keys of other parts, are passed over."""
+        """A batch's state; None if the endpoint does not know it yet. If it should, this ends the session."""
         deps, number = self._deps, 0
         reader = ResultReader(deps, part, batch, reasks=self._reasks, watch=self._watch)
         for path in paths:
@@ -250,7 +250,7 @@ class Collector:
         await self._delete_there(part, batch)
 
     def _refused(self, part: Part, failure: Failure) -> None:
-        """All rows were refused alike: they go into the next part in another form, or nothing more is submitted."""
+        """Handle a refusal of all rows: they go into the next part in another form, or nothing more is submitted."""
         deps, arm = self._deps, self._deps.arm(part)
         if failure.action is Action.ADAPT:
             was_adapted = part.prepared.form != arm.form  # since it was submitted
@@ -285,7 +285,7 @@ class Collector:
                 deps.emit(BatchUsageDiffers(part.number, theirs.input_tokens, ours[0], theirs.output_tokens, ours[1]))
 
     async def _delete_there(self, part: Part, batch: RemoteBatch) -> None:
-        """Users' texts need not stay at the provider any longer. Where they cannot be deleted, they expire."""
+        """Delete users' texts at the provider. If this fails, they expire."""
         for file_id in (part.file_id, batch.output_file_id, batch.error_file_id):
             if file_id is not None:
                 try:
@@ -295,7 +295,7 @@ class Collector:
 
 
 def _differ(theirs: int, ours: int) -> bool:
-    """Whether two token totals differ by more than a little."""
+    """Whether two token totals differ significantly."""
     return abs(theirs - ours) > ours * _DIFFERENCE
 
 
@@ -304,7 +304,7 @@ def _stored(usage: Usage | None) -> dict[str, int]:
 
 
 def _is_late(batch: RemoteBatch) -> bool:
-    """Whether answers exist whose file is not named yet."""
+    """Whether there are answers whose file is not named yet."""
     if batch.output_file_id is not None:
         return False
     if batch.completed is None:
@@ -313,7 +313,7 @@ def _is_late(batch: RemoteBatch) -> bool:
 
 
 def with_lost(usage: UsageTotals, requests: int, nanousd: int) -> UsageTotals:
-    """Totals with rows that may have been billed, and whose answers are lost."""
+    """Totals including rows that may have been billed but whose answers are lost."""
     return usage + UsageTotals(requests=requests, possibly_billed_requests=requests, possibly_billed_nanousd=nanousd)
 
 

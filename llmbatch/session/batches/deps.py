@@ -1,4 +1,4 @@
-"""What submitting and collecting share in one session."""
+"""Shared state of submitting and collecting in one session."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class BatchDeps:
     folder: RunFolder
     run_id: str
     arms: Mapping[str, BatchArm]
-    """Those that ask in batches, by their names."""
+    """Arms that send batches, by name."""
     endpoint: str
     """Its base URL."""
     options: BatchOptions
@@ -36,15 +36,15 @@ class BatchDeps:
     spending: Spending
     cancellation: Cancellation
     failed: set[tuple[str, str]]
-    """Rows that an arm does not ask again in this session: by its name and their keys."""
+    """Rows that an arm does not send again in this session, by the arm's name and their keys."""
     drop_canary: Callable[[str], None]
-    """Called with the reason: a problem of only the canary's model or prompt does not end the run."""
+    """Called with the reason if only the canary's model or prompt has a problem, which does not end the run."""
     redact: Redactor
     emit: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]
 
     def arm(self, part: Part) -> BatchArm:
-        """The arm that a part's rows are asked by."""
+        """The arm of a part's rows."""
         return self.arms[part.prepared.arm]
 
     def files(self, part: Part) -> PartFiles:

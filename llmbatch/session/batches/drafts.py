@@ -1,4 +1,4 @@
-"""Pending rows become parts: request files that respect the provider's limits and the budget."""
+"""Turns pending rows into parts: request files within the provider's limits and the budget."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from llmbatch.session.batches.arms import BatchArm
 from llmbatch.tokens import count_tokens
 
 _FRAME_TOKENS = 64
-"""Around the messages and the document, which count without it."""
+"""Tokens around the messages and the document, which are counted without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartLimits:
-    """What the next part may hold. None is no limit."""
+    """Limits of the next part. None is no limit."""
 
     rows: int
     bytes: int
@@ -34,15 +34,15 @@ class _Request:
 
 
 class Drafts:
-    """Makes parts out of documents, in their order. Blocks: counting tokens takes a second a megabyte."""
+    """Makes parts from documents, in order. Blocks: counting tokens takes a second per megabyte."""
 
     def __init__(self, documents: Iterator[Document], arm: BatchArm, shape: RequestShape, url: str) -> None:
         """Args.
 
-        documents: those that are pending; read as far as parts have room.
-        arm: what they are asked by.
-        shape: how.
-        url: what a line asks.
+        documents: the pending ones; read as far as they fit into parts.
+        arm: their arm.
+        shape: the form of their requests.
+        url: the endpoint path in each line.
         """
         self.arm = arm
         self._documents = documents
@@ -53,17 +53,17 @@ class Drafts:
         self._drafted = KeyIndex()
 
     def next_tokens(self) -> int | None:
-        """Prompt tokens of the next row; None where none is left. Blocks."""
+        """Prompt tokens of the next row; None if no row is left. Blocks."""
         request = self._peek()
         return None if request is None else request.tokens
 
     @property
     def needs_nanousd(self) -> int | None:
-        """What the next row may cost; None where none is left, as far as has been read."""
+        """Maximum cost of the next row; None if no row is left among those read so far."""
         return None if self._next is None else self._next.row.at_most_nusd
 
     def write(self, files: PartFiles, limits: PartLimits) -> PartDraft | None:
-        """Write the next part's files. None where no row is left, or the next one does not fit.
+        """Write the next part's files. None if no row is left, or the next one does not fit.
 
         Raises:
             StorageFailed: they cannot be written.
@@ -79,7 +79,7 @@ class Drafts:
     def _peek(self) -> _Request | None:
         while self._next is None and (document := next(self._documents, None)) is not None:
             name = short(document.key)
-            if self._drafted.get(name) is None:  # rows with the same text are asked once
+            if self._drafted.get(name) is None:  # rows with the same text are sent once
                 self._drafted[name] = 1
                 self._next = self._request(document)
         return self._next

@@ -28,10 +28,10 @@ _DAY = len("2026-11-25")
 
 
 def list_parts(path: Path) -> list[tuple[Shard | None, Part]]:
-    """A run's parts, as its folder has them, and those of its shards.
+    """A run's parts as recorded in its folder, and those of its shards.
 
     Raises:
-        UsageError: no run folder, or its log is damaged.
+        UsageError: it is not a run folder, or its log is damaged.
     """
     return [(shard, part) for shard, folder in _folders(path) for part in parts_of(folder)]
 
@@ -40,7 +40,7 @@ def _folders(path: Path) -> list[tuple[Shard | None, RunFolder]]:
     """A run's own folder and those of its shards.
 
     Raises:
-        UsageError: no run folder.
+        UsageError: it is not a run folder.
     """
     folder = RunFolder(path)
     load_record(folder)
@@ -50,15 +50,15 @@ def _folders(path: Path) -> list[tuple[Shard | None, RunFolder]]:
 def cancel_parts(
     path: Path, number: int | None, sending: Sending, store: SpendPlace | None
 ) -> list[tuple[Shard | None, Part, str]]:
-    """Ask the provider to end a part, or all that are open, those of shards included.
+    """Ask the provider to cancel a part, or all open parts, including those of shards.
 
-    What was answered is charged, and still to be collected.
+    Answered rows are charged, and must still be collected.
 
     Returns:
-        The parts, each with what it is now.
+        The parts, each with its new status.
 
     Raises:
-        UsageError: no run folder, no such open part, or the parts are at another endpoint.
+        UsageError: it is not a run folder, there is no such open part, or the parts are at another endpoint.
         FolderBusy: another process works on the folder.
         RunStopped: the provider refuses it.
     """
@@ -116,10 +116,10 @@ async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part
 
 
 def adopt_part(path: Path, number: int, batch_id: str) -> Part:
-    """Record which batch was created for a part, where the endpoint does not list them.
+    """Record which batch was created for a part, if the endpoint does not list batches.
 
     Raises:
-        UsageError: no run folder, or no open part of that number that waits for its batch.
+        UsageError: it is not a run folder, or there is no open part of that number that waits for its batch.
         FolderBusy: another process works on the folder.
     """
     folder = RunFolder(path)
@@ -136,7 +136,7 @@ def forget_part(path: Path, number: int, store: SpendPlace | None) -> Part:
     """Forget a part: its rows are pending again. Its possible cost stays counted as possibly billed.
 
     Raises:
-        UsageError: no run folder, or no open part of that number.
+        UsageError: it is not a run folder, or there is no open part of that number.
         FolderBusy: another process works on the folder.
     """
     folder = RunFolder(path)
@@ -159,7 +159,7 @@ def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: SpendPla
 
 
 def _settle(store: SpendPlace | None, part: Part, usage: UsageTotals) -> None:
-    """In the spend store; if that cannot be used now, the run's next command does it."""
+    """Settle it in the spend store; if that cannot be used now, the run's next command does so."""
     if store is None or not store.exists():
         return
     try:

@@ -1,4 +1,4 @@
-"""The rows of a run that go into batches now: neither done nor at the provider, each with the arm that is to ask it."""
+"""The rows of a run that go into batches now: neither done nor at the provider, each assigned to an arm."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ _LOOKED_UP_AT_ONCE = 64
 
 
 class PendingRows:
-    """Reads the input again for each arm of each round: blocks, so another thread does it while the loop waits."""
+    """Reads the input again for each arm of each round. Blocks, so it runs in another thread while the loop waits."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class PendingRows:
     ) -> None:
         """Args.
 
-        plan: what the session is to do.
+        plan: of the session.
         source: the run's input.
         record: the run's.
         deps: of the session.
-        experiments: say which rows are a canary's, and which are doubtful.
-        earlier: answers of earlier runs; None where none are taken.
+        experiments: decide which rows are a canary's, and which are doubtful.
+        earlier: answers of earlier runs; None if none are used.
         emit: takes events.
         """
         self._plan = plan
@@ -61,10 +61,10 @@ class PendingRows:
         self._is_wanted = plan.wanted(deps.ledger, experiments)
         self._is_first_pass = True
         self.fallback_keys: set[str] = set()
-        """Of rows to be sent as single requests, because they kept expiring."""
+        """Keys of rows to be sent as single requests, because they kept expiring."""
 
     def of(self, arm: str) -> Iterator[Document]:
-        """Those that an arm is to ask. What needs no request gets its outcome on the way."""
+        """The rows for an arm. Rows that need no request get their outcome meanwhile."""
         deps, there = self._deps, KeyIndex()
         for part in deps.log.open_parts:
             for key in deps.files(part).read_rows():
@@ -81,7 +81,7 @@ class PendingRows:
                 yield document
 
     def end(self) -> None:
-        """Report what is left to be reported of unreadable rows."""
+        """Report unreadable rows that have not been reported yet."""
         self._rejections.end()
 
     def _documents(self) -> Iterator[Document]:
@@ -107,7 +107,7 @@ class PendingRows:
                 self._count(item)
 
     def _arm_of(self, document: Document) -> str | None:
-        """The arm that is to ask about a row next; None if the row has its outcome by now."""
+        """The next arm for a row; None if the row already has its outcome."""
         ledger, key = self._deps.ledger, document.key
         if not self._is_wanted(key):
             return None
@@ -129,7 +129,7 @@ class PendingRows:
     def _settle(self, line: LedgerLine) -> None:
         deps = self._deps
         deps.ledger.append(line)
-        if line.status == FAILED:  # the next session tries it again
+        if line.status == FAILED:  # the next session retries it
             deps.failed.add((CONTROL, line.key))
         deps.tally.add(line)
         deps.tally.settle(line)

@@ -1,7 +1,7 @@
-"""Whether batches are worth it: a first part shows what of the prompt comes from the cache, before the rest is sent.
+"""Whether batches pay off: a first part shows how much of the prompt comes from the cache, before the rest is sent.
 
-Batch prices are half the standard ones, and a row by itself finds nearly all of its prompt in the cache, at a tenth.
-No provider promises that of batches. So where all depends on it, a small part goes first.
+Batch prices are half the standard ones, but a single request finds nearly all of its prompt in the cache, at a tenth of
+the price. No provider guarantees this for batches. If the decision depends on it, a small part is sent first.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from llmbatch.core.usage import Usage, UsageTotals
 from llmbatch.engine.plan import Plan
 
 FIRST_ROWS = 500
-"""Of the part that shows it."""
+"""Rows of the part that shows it."""
 _THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class WayPrices:
-    """What the published prices say of one model; None where there is none for a way."""
+    """The published prices of one model; None if there is none for a way."""
 
     sync: Price | None
     flex: Price | None
@@ -30,7 +30,7 @@ class WayPrices:
 
     @classmethod
     def of(cls, prices: PriceBook, model: str) -> "WayPrices":
-        """Those of a model. A price that the user gave says nothing about other ways."""
+        """The prices of a model. A price that the user set says nothing about other ways."""
         sync = prices.price(model)
         if sync is None or sync.source is not PriceSource.PUBLISHED:
             return cls(None, None, None)
@@ -46,7 +46,7 @@ class PriceCheck:
     prices: WayPrices
 
     def needs_measuring(self, input_tokens: int) -> bool:
-        """Whether rows with so many input tokens cost less by themselves, if batches find nothing in the cache."""
+        """Whether rows with this many input tokens cost less as single requests, if batches do not use the cache."""
         sync, batch = self.prices.sync, self.prices.batch
         if sync is None or batch is None:
             return False
@@ -55,7 +55,7 @@ class PriceCheck:
         return batch.cost_nanousd(Usage(input_tokens, output_tokens=output)) > alone
 
     def marks_prefix(self, measured: UsageTotals) -> bool:
-        """Whether to have the prompt written to the cache, by what batches have shown so far."""
+        """Whether to write the prompt to the cache, given the batches so far."""
         batch, tokens = self.prices.batch, self.plan.prefix.cached_tokens
         if batch is None or not tokens:
             return False
@@ -67,7 +67,7 @@ class PriceCheck:
         return hits * found + (1 - hits) * written < batch.cost_nanousd(Usage(tokens))
 
     def objection(self, measured: UsageTotals) -> BudgetReached | None:
-        """Why the rest is not to be submitted, judging by the batches so far; None if they are not dearer."""
+        """Why the rest should not be submitted, given the batches so far; None if they do not cost more."""
         sync, rows = self.prices.sync, measured.rows
         if sync is None or not rows or not measured.input_tokens:
             return None
@@ -87,7 +87,7 @@ class PriceCheck:
         )
 
     def _in_batches(self, measured: UsageTotals, usage: Usage) -> float:
-        """What a further row will cost in a batch, nano-dollars."""
+        """Expected cost of another row in a batch, nano-dollars."""
         batch, cached = self.prices.batch, self._cached(usage.input_tokens)
         if batch is None:
             return measured.priced_nanousd / measured.rows
@@ -97,7 +97,7 @@ class PriceCheck:
         return self._hits(measured) * found + (1 - self._hits(measured)) * missed
 
     def _hits(self, measured: UsageTotals) -> float:
-        """Share of the rows that found the prompt in the cache, 0..1: the first one cannot."""
+        """Share of the rows that found the prompt in the cache, 0..1, without the first one, which cannot."""
         tokens = self.plan.prefix.cached_tokens * max(measured.rows - 1, 1)
         return min(measured.cached_input_tokens / tokens, 1.0) if tokens else 0.0
 

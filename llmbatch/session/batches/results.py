@@ -1,7 +1,7 @@
-"""One part's result lines become ledger lines, matched with rows by key.
+"""Turns one part's result lines into ledger lines, matched with rows by key.
 
-A session that is killed in between leaves some of them in the ledger. Outcomes are pure functions of the lines, so the
-next session reads all of them again, and writes what is not there.
+A session that is killed meanwhile leaves some of them in the ledger. Outcomes are pure functions of the lines, so the
+next session reads all of them again, and writes those that are missing.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.session.batches.deps import BatchDeps
 
 _MOST_TRIES = 3
-"""Batches that may leave a row without an answer, for any temporary reason, before it fails."""
+"""How many batches may leave a row without an answer, for any temporary reason, before it fails."""
 _NOWHERE = Place("", 0)
 
 
 @dataclass(slots=True)
 class PartResults:
-    """What a part's result files have held so far."""
+    """The content of a part's result files so far."""
 
     seen: set[str] = field(default_factory=set)
     totals: LedgerTotals = field(default_factory=LedgerTotals)
@@ -39,16 +39,16 @@ class PartResults:
     doubled: int = 0
     foreign: int = 0
     lost: int = 0
-    """Rows that may have been billed, and whose answers are in no file or cannot be read."""
+    """Rows that may have been billed but whose answers are in no file or cannot be read."""
     lost_nanousd: int = 0
-    """The most that these may have cost."""
+    """Upper bound of their cost."""
     answered: int = 0
-    """Lines of rows that had their turn."""
+    """Lines of rows that have already been processed."""
     reopened: dict[str, list[str]] = field(default_factory=dict)
-    """Keys of rows that are pending again, by why."""
+    """Keys of rows that are pending again, by reason."""
 
     def reopen(self, why: str, key: str) -> None:
-        """Have a row pending again."""
+        """Make a row pending again."""
         self.reopened.setdefault(why, []).append(key)
 
     def add(self, line: LedgerLine) -> None:
@@ -67,27 +67,27 @@ class ResultReader:
         """Args.
 
         deps: of the session.
-        part: whose results they are.
-        batch: as the provider shows it.
+        part: the part.
+        batch: the provider's batch object.
         reasks: how often a row is re-asked after an unusable answer.
-        watch: is given each new outcome.
+        watch: called with each new outcome.
 
         Raises:
-            UsageError: which rows the part has is not known.
+            UsageError: the part's rows are not known.
         """
         self._deps = deps
         self._arm = deps.arm(part)
         self._batch = batch
-        self._reasks = 0 if self._arm.plan.arm == CANARY else reasks  # the control is asked instead
+        self._reasks = 0 if self._arm.plan.arm == CANARY else reasks  # the control answers instead
         self._watch = watch
         self._rows = deps.files(part).read_rows()
         self._sent_at = datetime.fromisoformat(part.prepared.at).astimezone(UTC)
         self.found = PartResults()
         self.refusal: Failure | None = None
-        """What all rows were refused for, where they were."""
+        """The reason for which all rows were refused, if they were."""
 
     def take(self, result: dict[str, Any] | None) -> None:
-        """Take in one line of a result file; None where it is no JSON object."""
+        """Process one line of a result file; None if it is not a JSON object."""
         found, deps, arm = self.found, self._deps, self._arm
         key = None if result is None else result.get("custom_id")
         row = self._rows.get(key) if isinstance(key, str) else None
@@ -121,7 +121,7 @@ class ResultReader:
             found.reopen(INVALID, row.key)
 
     def end(self) -> None:
-        """All lines are read: what becomes of the rows that are in no file."""
+        """After all lines, handle the rows that are in no file."""
         found, batch = self.found, self._batch
         missing = [row for key, row in self._rows.items() if key not in found.seen]
         billed = self._most_billed(len(missing))
@@ -138,25 +138,25 @@ class ResultReader:
             found.reopen(LOST, row.key)
 
     def _most_billed(self, missing: int) -> int:
-        """How many rows that are in no file may have had their turn. Of a batch that was cut short, its counts say."""
+        """How many of the missing rows may have been billed; for a batch that ended early, by its counts."""
         batch = self._batch
         if batch.status not in ("expired", "cancelled") or batch.completed is None or batch.failed is None:
             return missing
         return min(max(batch.completed + batch.failed - self.found.answered, 0), missing)
 
     def _end(self, row: PartRow, line: LedgerLine) -> None:
-        """A row has its outcome in this arm."""
+        """Record a row's outcome in this arm."""
         deps, arm = self._deps, self._arm.plan.arm
         is_first = arm != ESCALATION or not deps.ledger.is_of_session(row.key)
         self._keep(row, line)
         self.found.add(line)
         if line.status == FAILED:
             deps.failed.add((arm, row.key))
-        if is_first and not (arm == CANARY and line.status == FAILED):  # which the control is asked about
+        if is_first and not (arm == CANARY and line.status == FAILED):  # the control answers these rows
             deps.tally.settle(deps.ledger.latest(row.key) or line, was_asked=True)
 
     def _keep(self, row: PartRow, line: LedgerLine) -> None:
-        """Write an answer's outcome, unless a killed session has done so."""
+        """Write an answer's outcome, unless a killed session already has."""
         ledger = self._deps.ledger
         earlier = ledger.latest(row.key)
         is_kept = earlier is not None and earlier.batch == self._batch.id
@@ -169,18 +169,18 @@ class ResultReader:
             self._restore(self._answer_before(row.key) if is_kept else earlier)
 
     def _keep_for_canary(self, row: PartRow, line: LedgerLine, earlier: LedgerLine | None) -> None:
-        """What a canary's plan was answered counts for that plan, too; and what the stronger model says instead."""
+        """Also write a canary's answer for its own plan; and the stronger model's answer that replaces it."""
         is_canary_s = line.arm == CANARY or (earlier is not None and earlier.arm == CANARY)
         if is_canary_s and row.canary_key is not None:
             self._deps.ledger.append(replace(without_cost(line), key=row.canary_key))
 
     def _restore(self, answer: LedgerLine | None) -> None:
-        """Where the stronger model fails, what was known before has the last word."""
+        """If the stronger model fails, restore the earlier answer as the latest."""
         if answer is not None:
             self._write(replace(without_cost(answer), batch=self._batch.id))
 
     def _answer_before(self, key: str) -> LedgerLine | None:
-        """The answer that a row had before the stronger model failed, and its session was killed at that."""
+        """The answer of a row from before the stronger model failed, if the session was killed at that point."""
         answer = None
         for _, line in read_lines(self._deps.ledger.path):
             if line.key == key and line.status != FAILED:

@@ -1,7 +1,7 @@
 """Rows that are sent as single requests once the batches are done.
 
-These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, where asking the stronger
-model of `--escalate-to` about each by itself costs less, or a jury votes.
+These are rows that expired repeatedly, if `--batch-fallback` says so, and doubtful rows, if single requests to the
+stronger model of `--escalate-to` cost less, or if a jury votes.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ from llmbatch.session.session_plan import SessionPlan
 
 
 def has_single_rows(batches: BatchLoop, reason: Exception | None) -> bool:
-    """Whether rows may have to be sent by themselves, once the batches are dealt with in order."""
+    """Whether rows may have to be sent as single requests, after the batches ended in an orderly way."""
     is_in_order = reason is None or isinstance(reason, BatchesPending)
     return is_in_order and (bool(batches.fallback_keys) or batches.asks_alone)
 
 
 def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
-    """The plan that sends these rows, and no other, by themselves."""
+    """The plan that sends only these rows, as single requests."""
     options, keys = plan.batch or BatchOptions(), frozenset(batches.fallback_keys)
     asked = plan.asked
     if options.fallback is BatchFallback.FLEX:
@@ -40,6 +40,6 @@ def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
 
 
 def single_events(plan: SessionPlan, batches: BatchLoop) -> Iterator[Event]:
-    """What is to be reported of it."""
+    """What to report about it."""
     if (rows := len(batches.fallback_keys)) and plan.batch is not None:
         yield BatchFellBack(rows, plan.batch.patience, plan.batch.fallback.value)

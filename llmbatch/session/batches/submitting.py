@@ -1,6 +1,6 @@
-"""Submitting parts to the provider. Each step is recorded before it is taken.
+"""Submits parts to the provider. Each step is recorded before it is taken.
 
-A part is never submitted twice: if it is unknown whether a batch was created for it, it is looked for.
+A part is never submitted twice: if it is unknown whether a batch was created for it, that batch is searched for.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ from llmbatch.session.batches.price_check import FIRST_ROWS
 from llmbatch.spend.book import HOLD
 
 _LOOK_AGAIN_S = 60.0
-"""After this long, a batch that was created must be on the provider's list."""
+"""After this long, a created batch must be on the provider's list."""
 _BEFORE_S = 600.0
 """How much the provider's clock may be behind ours."""
 _FILE_WAITS_S = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""How long to wait for a file that was uploaded and is not known yet."""
+"""How long to wait for an uploaded file that is not known yet."""
 _LONGEST_WAIT_S = 120.0
-"""The longest wait that an endpoint may ask for before a create; a longer one ends the command."""
+"""The longest wait that an endpoint may request before a create call; a longer one ends the command."""
 _FIRST_REFUSAL_S, _LONGEST_REFUSAL_S = 300.0, 7_200.0
-"""How long to wait for room at the provider: others' batches may take it for hours."""
+"""How long to wait for room at the provider: other users' batches may occupy it for hours."""
 _MOST_LOOKINGS = 3
-"""How many creates of a part may have no effect, each looked for, before the command ends."""
+"""How many create calls of a part may have no effect, each searched for, before the command ends."""
 _OF_PART = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
-"""Refusals of a create that concern what was asked, and not who asks or when."""
+"""Refusals of a create call that concern its content, and not the account or the time."""
 
 
 class Submitter:
@@ -55,28 +55,28 @@ class Submitter:
     def __init__(self, deps: BatchDeps) -> None:
         self._deps = deps
         self.refused: dict[str, float] = {}
-        """Models that the provider has no room for, and when to try again unless something is collected before."""
+        """Models for which the provider has no room, and when to try again unless something is collected before."""
         self._refusals: Counter[str] = Counter()
         self._lookings: Counter[int] = Counter()
         self.has_learnt = False
-        """Whether a part was too large, so that its rows go into smaller ones at once."""
+        """Whether a part was too large, so its rows go into smaller ones immediately."""
         self.no_room: RunStopped | None = None
         """Why rows stay unsubmitted."""
 
     @property
     def hold_prefix(self) -> str:
-        """How the names begin of what this run has set aside."""
+        """Prefix of the names of this run's reservations."""
         return f"{HOLD}{self._deps.run_id}:"
 
     async def resume(self) -> None:
-        """Submit the parts that an earlier session left behind."""
+        """Submit the parts that an earlier session left."""
         deps = self._deps
         for part in deps.log.open_parts:
             if part.batch_id is None and not deps.cancellation.is_set:
                 await self._send(part)
 
     async def submit(self, drafts: Drafts) -> None:
-        """Submit an arm's pending rows, part by part, as far as limits allow."""
+        """Submit an arm's pending rows part by part, as far as limits allow."""
         deps, arm = self._deps, drafts.arm
         while not deps.cancellation.is_set and time.monotonic() >= self.refused.get(arm.model, 0.0):
             tokens = await asyncio.to_thread(drafts.next_tokens)
@@ -92,13 +92,13 @@ class Submitter:
             await self._send(deps.log.part(number))
 
     def room_is_free(self) -> None:
-        """Something was collected: parts that there was no room for are tried at once."""
+        """Try parts for which there was no room immediately, since something was collected."""
         self.refused.clear()
         self._refusals.clear()
         self.no_room = None
 
     def give_up(self, part: Part, why: str, *, limit: int = 0, limit_bytes: int = 0) -> None:
-        """A part that was not worked on, and costs nothing: its rows are pending again."""
+        """Record that a part was not processed and costs nothing: its rows are pending again."""
         deps = self._deps
         part = deps.log.append(step("given_up", part.number, why=why, limit=limit, limit_bytes=limit_bytes))
         deps.spending.settle_held(
@@ -107,7 +107,7 @@ class Submitter:
         deps.files(part).remove()
 
     def note_token_limit(self, part: Part, code: str, message: str) -> None:
-        """The provider has no room for a part: for a smaller one it may have, else later."""
+        """Record that the provider has no room for a part: it may have for a smaller one, or later."""
         model, tokens = part.prepared.model, part.prepared.tokens
         others, known = self._tokens_there(model) - tokens, self._deps.log.limit_tokens.get(model)
         limit = stated_limit(message) or (others or tokens // 2)
@@ -124,7 +124,7 @@ class Submitter:
         return sum(part.prepared.tokens for part in self._deps.log.open_parts if part.prepared.model == model)
 
     def _limits(self, arm: BatchArm, next_tokens: int) -> PartLimits | None:
-        """Of an arm's next part, whose first row has so many tokens; None where none is to be submitted now."""
+        """Limits of an arm's next part, whose first row has `next_tokens`; None if none can be submitted now."""
         deps = self._deps
         rows, measured = deps.options.most_rows, deps.log.collected(arm.fingerprint)
         is_judged = not deps.options.at_any_price and deps.options.export is None
@@ -163,7 +163,7 @@ class Submitter:
             )
 
     def _prepare(self, number: int, draft: PartDraft, arm: BatchArm) -> bool:
-        """Set the part's most aside and write it down. False where that does not fit any more."""
+        """Reserve the part's maximum cost and record the part. False if the budget no longer allows it."""
         deps = self._deps
         account = f"{self.hold_prefix}{number}-{secrets.token_hex(4)}"
         if not deps.spending.hold(account, draft.at_most_nanousd):
@@ -196,7 +196,7 @@ class Submitter:
             await asyncio.to_thread(self._export, part, self._deps.options.export)
 
     def _export(self, part: Part, folder: Path) -> None:
-        """Write a part's request file where someone else picks it up."""
+        """Write a part's request file into the folder, for someone else to run."""
         deps, name = self._deps, part.prepared.file
         target = folder / name
         try:
@@ -223,7 +223,7 @@ class Submitter:
             await self._create(part)
 
     async def _upload(self, part: Part) -> Part | None:
-        """The part with its file at the provider; None where that was too large, so that smaller ones are made."""
+        """The part with its file at the provider; None if the file was too large, so smaller ones are made."""
         deps, prepared = self._deps, part.prepared
         try:
             file_id = await deps.api.find_file(prepared.file)
@@ -256,7 +256,7 @@ class Submitter:
                 if failure.billed is Billed.UNKNOWN:
                     await self._look_for(part)
                     return
-                part = deps.log.append(step("uploaded", part.number, file_id=part.file_id or ""))  # none was made
+                part = deps.log.append(step("uploaded", part.number, file_id=part.file_id or ""))  # none was created
                 if failure.code == TOKEN_LIMIT:
                     self.note_token_limit(part, failure.code, failure.message)
                     return
@@ -280,7 +280,7 @@ class Submitter:
         return await deps.api.create(part.file_id or "", window=deps.options.window, metadata=metadata)
 
     async def _look_for(self, part: Part) -> None:
-        """Find the batch that may have been made of a part; where there is none, make one."""
+        """Find the batch that may have been created for a part; if there is none, create one."""
         deps = self._deps
         assert part.creating_at is not None  # noqa: S101 - why it is looked for
         since = datetime.fromisoformat(part.creating_at).timestamp() - _BEFORE_S
@@ -307,10 +307,10 @@ class Submitter:
         await self._create(part)
 
     def _not_made(self, part: Part, failure: Failure) -> None:
-        """A create was refused. Where that concerns the part, its rows are pending again.
+        """Handle a refused create call. If the refusal concerns the part, its rows are pending again.
 
         Raises:
-            RunStopped: unless it is a canary's, which is dropped for it.
+            RunStopped: unless it is a canary's, which is then dropped.
         """
         reason = self.stop(failure)
         if failure.status not in _OF_PART:
@@ -344,7 +344,7 @@ class Submitter:
         )
 
     def settle_left(self) -> None:
-        """Money that a killed session set aside for a part that it did not write down, or has collected."""
+        """Settle money that a killed session reserved for a part that it did not record, or has collected."""
         deps = self._deps
         by_account = {part.prepared.account: part for part in deps.log.parts}
         for part in deps.log.parts:
@@ -360,7 +360,7 @@ class Submitter:
                 deps.spending.settle_held(account, known.prepared.at[:_DAY], UsageTotals.restored(known.end.usage))
 
     def stop(self, failure: Failure) -> RunStopped:
-        """The end of the session, for a call that failed for good: later, where that can help."""
+        """The error that ends the session after a call failed permanently; exit code 7 if trying later may help."""
         if failure.action in (Action.RETRY, Action.THROTTLE):
             return ComeBackLater(
                 f"{failure.kind}: {self._deps.redact(failure.message)}",
@@ -371,19 +371,19 @@ class Submitter:
 
 
 def _is_too_large(failure: Failure) -> bool:
-    """Whether a request file is: proxies answer 413, OpenAI says so."""
+    """Whether a request file was too large: proxies answer 413, OpenAI says so."""
     is_refused = failure.status == HTTPStatus.BAD_REQUEST and "too large" in failure.message.lower()
     return is_refused or failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _is_unknown_file(failure: Failure) -> bool:
-    """Whether a create was refused since the file is not known there yet."""
+    """Whether a create call was refused because the file is not known there yet."""
     is_refusal = failure.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
     return is_refusal and "file" in failure.message.lower()
 
 
 def _is_of(batch: RemoteBatch, part: Part, run_id: str) -> bool:
-    """Whether a batch was made of a part: by its file, which every endpoint echoes, or by its metadata."""
+    """Whether a batch belongs to a part: by its file, which every endpoint echoes, or by its metadata."""
     metadata = batch.metadata
     return batch.input_file_id == part.file_id or (
         metadata.get("llmbatch_run") == run_id
