@@ -1,4 +1,4 @@
-"""The Python API: the same engine as the command line's, for notebooks, scripts and servers."""
+"""The Python API: the engine of the command line, for notebooks, scripts and servers."""
 
 from llmbatch import errors
 from llmbatch.analysis.evaluation import Evaluation

@@ -27,34 +27,33 @@ def classify(
     progress: ProgressOption = None,
     **options: Unpack[Options],
 ) -> Run:
-    """Label documents; the same as `llmbatch classify`, resuming included.
+    """Label documents, like `llmbatch classify`, including resuming.
 
-    Ctrl-C, SIGTERM and whatever else interrupts the call stop the run in order, as on the command line: requests in
-    flight finish (a second Ctrl-C abandons them), files are written, and then it is raised.
+    Ctrl-C, SIGTERM and anything else that interrupts the call stop the run in an orderly way, as on the command line:
+    requests in flight finish (a second Ctrl-C abandons them), files are written, and then the exception is raised.
 
     Args:
-        documents: a path or a glob of files, or several paths; or texts, or mappings with a text field and an `id` if
-            you like, also from a generator; or a table: a data frame, columns, or whatever has the Arrow C stream
-            protocol.
-        handle: stops the run from another thread, by its `stop()`.
-        progress: True shows it, False does not, and a function is called with it; by default a notebook shows it.
-        options: those of `llmbatch classify` by their names (`text_field`, `max_cost`; see `Options`), of which a few
-            matter most:
+        documents: a path or a glob of files, or several paths; or texts, or mappings with a text field and optionally
+            an `id`, also from a generator; or a table: a data frame, columns, or any object that supports the Arrow C
+            stream protocol.
+        handle: stops the run from another thread, with its `stop()`.
+        progress: True shows it, False does not, and a function is called with it; by default it is shown in a notebook.
+        options: those of `llmbatch classify` by name (`text_field`, `max_cost`; see `Options`). The most important:
             task: a task file, or the name of a packaged one.
-            model: the model to ask.
+            model: the model.
             out: the run folder. For files it defaults to INPUT.llmbatch. Documents in memory go to a temporary folder
             unless you name one; it is removed together with the `Run`, and only a named one can be resumed.
-            offline: ask the built-in offline endpoint: no key, no network, no model.
-            max_cost: what the run may cost in all, in USD, a hard limit.
+            offline: use the built-in offline endpoint: no key, no network, no model.
+            max_cost: a hard limit on the total cost of the run, in USD.
 
     Returns:
-        The run: a sequence of results in the order of the documents. Failed rows are in it, not raised.
+        The run: a sequence of results in the order of the documents. It includes failed rows; these are not raised.
 
     Raises:
         UsageError: the documents, the task or an option cannot be used; nothing was sent.
         FolderBusy: another run works on the run folder.
-        RunStopped: a guard or a limit ended the run: credentials, quota, cost. What was answered is kept.
-        Interrupted: `handle.stop()` was called. What was answered is kept.
+        RunStopped: a guard or a limit ended the run: credentials, quota, cost. Answers so far are kept.
+        Interrupted: `handle.stop()` was called. Answers so far are kept.
         KeyboardInterrupt: Ctrl-C. SystemExit: SIGTERM or SIGHUP, unless the program has a handler of its own.
     """
     call = _Call("classify", documents, handle, progress, options)
@@ -69,10 +68,10 @@ async def aclassify(
     progress: ProgressOption = None,
     **options: Unpack[Options],
 ) -> Run:
-    """As `classify`, for code in an event loop, which runs on meanwhile.
+    """Like `classify`, for code in an event loop, which continues to run.
 
-    A task that is cancelled, by a time-out too, stops the run in order before `CancelledError` is raised. Cancelling it
-    again abandons the requests in flight. Documents are read in another thread.
+    If the task is cancelled, also by a time-out, the run stops in an orderly way before `CancelledError` is raised.
+    Cancelling it again abandons the requests in flight. Documents are read in another thread.
     """
     call = _Call("aclassify", documents, handle, progress, options)
 
@@ -84,7 +83,7 @@ async def aclassify(
 
 
 class _Call:
-    """One call's arguments, checked."""
+    """The checked arguments of one call."""
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ class _Call:
     ) -> None:
         self._options = named(function, options)
         self._out = checked_path("out", self._options["out"]) if "out" in self._options else None
-        run_options(self._options, inputs=(), out=None)  # what is wrong is reported before anything is read
+        run_options(self._options, inputs=(), out=None)  # reports errors before anything is read
         self._watching = watch_options(self._options)
         self._documents = documents
         self.handle = handle or StopHandle()

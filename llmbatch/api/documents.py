@@ -1,4 +1,4 @@
-"""What may be given as documents: files, texts, mappings, tables. Anything else is refused before a row is made."""
+"""Recognizes what is given as documents: files, texts, mappings, tables. Refuses others before a row is made."""
 
 import errno
 import glob
@@ -15,7 +15,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.readers import is_file_name
 
 Documents = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | os.PathLike[str]] | ArrowStream
-"""A mapping of columns is an iterable of names, too."""
+"""A mapping of columns is also an iterable of names."""
 
 _LONGEST_SHOWN = 60
 _ONE_TEXT = "to label one text, give a list: [text]"
@@ -30,20 +30,20 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Documents in memory, or made one by one: each as a row of input."""
+    """Documents in memory, or generated one by one, as rows of input."""
 
     rows: Iterator[Mapping[str, Any]] = field(repr=False)
 
 
 def documents_of(documents: Any, text_fields: tuple[str, ...] = ()) -> Files | Rows:
-    """What the caller gave, made out; of an iterable no more than the first item is taken yet.
+    """The kind of documents that the caller gave; only the first item of an iterable is consumed yet.
 
     Args:
         documents: what the caller gave.
-        text_fields: those that the caller names; texts go into the first.
+        text_fields: those that the caller names; texts are put into the first.
 
     Raises:
-        UsageError: it is nothing that documents are read from.
+        UsageError: documents cannot be read from it.
     """
     if isinstance(documents, str | os.PathLike):
         return Files((_file(documents),))

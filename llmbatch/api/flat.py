@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def arrow_table(results: Iterable["Result"]) -> Any:
-    """A pyarrow table. A column whose values have several types has texts.
+    """A pyarrow table. A column whose values have several types contains strings.
 
     Raises:
         UsageError: pyarrow is not installed.
@@ -32,9 +32,9 @@ def write_parquet(results: Iterable["Result"], path: Path, types: Mapping[str, A
     """A Parquet file, in constant memory.
 
     Args:
-        results: gone through twice.
+        results: iterated over twice.
         path: of the file.
-        types: pyarrow's, of the input's columns, where they are known.
+        types: pyarrow's types of the input's columns, if known.
 
     Raises:
         UsageError: pyarrow is not installed.
@@ -50,9 +50,9 @@ def write_parquet(results: Iterable["Result"], path: Path, types: Mapping[str, A
 
 
 _OWN = frozenset({"row", "status", "category", "confidence", "error"})
-"""Columns of the table that no field of the input's has."""
+"""Columns of the table that are not fields of the input."""
 _TEXT = "text"
-"""What a row in review has beside its label, and others do not: no column of a table of them all."""
+"""Fields that only rows in review have: they are not columns of a table of all rows."""
 
 
 def _flat(result: "Result") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Gold labels as Python has them: a file, labels by id, labels in the documents' order, or a table with both."""
+"""Gold labels in Python: a file, labels by id, labels in the documents' order, or a table with both."""
 
 import os
 import tempfile
@@ -20,14 +20,14 @@ _LABEL, _ID = "label", "id"
 
 @contextmanager
 def gold_file(gold: GoldLabels, rows: int) -> Iterator[str]:
-    """A file with the gold labels: the caller's, or one that lasts for the block.
+    """A file with the gold labels: the caller's, or one that exists for the block.
 
     Args:
         gold: a file; labels by id; labels alone, in the documents' order; or rows or a table with ids and labels.
-        rows: of the run, as many as there must be of labels alone.
+        rows: number of rows in the run, which labels alone must match.
 
     Raises:
-        UsageError: it is none of these, or labels alone are not as many as the rows.
+        UsageError: it is none of these, or labels alone do not match the number of rows.
     """
     if isinstance(gold, str | os.PathLike):
         yield os.fsdecode(gold)

@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: where its rows are, its labels and what it cost, as one small table."""
+"""A run in a notebook: its rows by status, its labels and its cost, in one small table."""
 
 import html
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _MOST_LABELS = 20
 
 
 def run_html(summary: Summary) -> str:
-    """The table's HTML; names are shortened and escaped, and no colour or script is in it."""
+    """The table's HTML; names are shortened and escaped, and it contains no colours or scripts."""
     rows = summary.rows
     counts = {"ok": rows.ok, "in review": rows.review, "failed": rows.failed + rows.rejected, "pending": rows.undone}
     lines = [

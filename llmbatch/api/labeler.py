@@ -1,4 +1,4 @@
-"""`Labeler`: texts are labelled one at a time, as they come, and nothing is written to a disk."""
+"""`Labeler`: labels texts one at a time, as they arrive, and writes nothing to disk."""
 
 import asyncio
 from collections.abc import Mapping
@@ -29,37 +29,37 @@ from llmbatch.task.load import load_task
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a text was labelled. `status` is `ok`, `review` or `failed`; a failed one has `error` and no category."""
+    """The label of a text. `status` is `ok`, `review` or `failed`; a failed one has `error` and no category."""
 
     id: RowId
     status: str
     category: str | None
-    """Of a task with fields, all their values as one text."""
+    """For a task with fields, all their values as one text."""
     labels: Mapping[str, Any]
-    """The value of each of the task's fields; empty where it failed."""
+    """The value of each of the task's fields; empty if it failed."""
     confidence: float | None
     reasoning: str | None
     error: Mapping[str, Any] | None
     """`kind`, `code` and `message`."""
     cost_usd: float | None
-    """None where the model's price is not known."""
+    """None if the model's price is not known."""
     input_tokens: int
     cached_input_tokens: int | None
-    """None where the endpoint does not report them."""
+    """None if the endpoint does not report them."""
     output_tokens: int
     attempts: int
-    """Requests that were sent for it."""
+    """Requests sent for it."""
     latency_s: float
     """From its first request to its outcome."""
 
 
 class Labeler:
-    """Labels texts, thousands at once, with the pace, the retries, the guards and the spending limit of a run.
+    """Labels texts, thousands at once, with the throttle, the retries, the guards and the spending limit of a run.
 
         async with Labeler("tickets.toml", max_cost=5) as labeler:
             labels = await asyncio.gather(*(labeler.label(text) for text in texts))
 
-    It has no run folder: nothing is kept, resumed, or counted in `llmbatch spend`.
+    It has no run folder: nothing is stored, resumed, or counted in `llmbatch spend`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Labeler:
         Args:
             task: a task file, or the name of a packaged one; None for the default one.
             observer: called with events and each label.
-            options: those of `llmbatch classify` that say what is asked and how, by their names; see `AskingOptions`.
+            options: those of `llmbatch classify` for the task and for sending, by name; see `AskingOptions`.
 
         Raises:
             UsageError: an option cannot be used.
@@ -87,7 +87,7 @@ class Labeler:
         """Open it for the running event loop.
 
         Raises:
-            UsageError: the task, the endpoint or the model cannot be used, or a spending limit could not hold.
+            UsageError: the task, the endpoint or the model cannot be used, or a spending limit cannot be enforced.
         """
         if self._labelling is not None:
             raise UsageError("the labeler is already open", hint="make one for each `async with`")
@@ -97,7 +97,7 @@ class Labeler:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of everything. Labels that are still awaited raise."""
+        """Close everything. Labels that are still awaited raise."""
         try:
             await self._in_use().close()
         finally:
@@ -109,15 +109,15 @@ class Labeler:
         return self._in_use().spent
 
     async def label(self, text: Any, *, id: RowId | None = None) -> Label:  # noqa: A002 - as the field is called
-        """Label one text. A failure that is the text's own is in the label, not raised.
+        """Label one text. A failure that concerns only this text is in the label, not raised.
 
         Args:
-            text: what to label.
-            id: for the label; None gives it the number of the call, from 0.
+            text: the text.
+            id: of the label; None uses the number of the call, from 0.
 
         Raises:
-            UsageError: it is no text or blank, or the labeler is not open.
-            RunStopped: nothing more is sent: a guard, a limit, credentials, a quota.
+            UsageError: it is not a text or is blank, or the labeler is not open.
+            RunStopped: nothing more is sent because of a guard, a limit, credentials or a quota.
         """
         labelling, number = self._in_use(), next(self._numbers)
         if not isinstance(text, str) or not text.strip():

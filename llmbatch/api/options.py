@@ -1,4 +1,4 @@
-"""The options of a call: those of `llmbatch classify`, by its names and under its rules."""
+"""The options of a call: those of `llmbatch classify`, with its names and rules."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -25,11 +25,11 @@ from llmbatch.telemetry.watch import WatchOptions
 
 PathLike = str | Path
 Names = str | Iterable[str]
-"""Field names: `"title,body"`, or a list of them where a name has a comma in it."""
+"""Field names: `"title,body"`, or a list of them if a name contains a comma."""
 
 
 class AskingOptions(TypedDict, total=False):
-    """What is asked, of whom, and how, by name: see `llmbatch classify --help`. None stands for the default."""
+    """Options for the task, the model and sending, by name: see `llmbatch classify --help`. None is the default."""
 
     model: str | None
     review_below: float | None
@@ -74,22 +74,22 @@ class AskingOptions(TypedDict, total=False):
     max_cost_usd: float | None
     """Earlier name of `max_cost`."""
     retries: RetryPolicy | None
-    """In place of `attempts`, `retry_wait_min`, `retry_wait_max`, `max_wait` and `reask`."""
+    """Replaces `attempts`, `retry_wait_min`, `retry_wait_max`, `max_wait` and `reask`."""
 
 
 class Options(AskingOptions, total=False):
-    """What `classify` takes by name, beside what is asked: documents, files, days, trials, logs."""
+    """Further options of `classify` by name: for documents, files, budgets, experiments, logs."""
 
     task: PathLike | None
     """A task file, or the name of a packaged task. `prompt` is another name for it."""
     prompt: PathLike | None
     out: PathLike | None
-    """Run folder. Documents in memory go to a temporary folder without it, and cannot be resumed."""
+    """Run folder. Without it, documents in memory go to a temporary folder, and cannot be resumed."""
 
     id_field: str | None
     text_field: Names | None
     input_format: str | None
-    """Of files, as are the following."""
+    """For files, like the following options."""
     encoding: str | None
     delimiter: str | None
     quote: str | None
@@ -97,9 +97,9 @@ class Options(AskingOptions, total=False):
     no_header: bool
     skip_lines: int | None
     query: str | None
-    """In SQL, of a database whose address is given for documents."""
+    """SQL query, if the address of a database is given as documents."""
     shard: str | None
-    """The part of the files' rows to label, as `2/8`, beside other processes that label the others."""
+    """The part of the files' rows to label, such as `2/8`, while other processes label the others."""
     strict: bool
     keep: Names | None
     sample: str | int | None
@@ -108,7 +108,7 @@ class Options(AskingOptions, total=False):
     """Failed rows tolerated before `Run.ok` is false."""
 
     rows_per_request: int | str | None
-    """Rows that share a request, and pay for the prompt together; `auto` as far as a comparison allows it."""
+    """How many rows share a request and pay for the prompt together; `auto` as far as a comparison allows it."""
     max_packing_loss: str | None
     deadline: str | None
     grace: float | None
@@ -118,7 +118,7 @@ class Options(AskingOptions, total=False):
     spend_store: PathLike | None
 
     reuse: bool | PathLike
-    """Also the file of the answer cache."""
+    """True, or the file of the answer cache."""
     reuse_store: PathLike | None
     reuse_limit: int | None
     reuse_max_age: float | None
@@ -131,16 +131,16 @@ class Options(AskingOptions, total=False):
     canary_expand: bool
     escalate_to: str | None
     jury: str | None
-    """Models that vote on doubtful rows, with commas between."""
+    """Models that vote on doubtful rows, separated by commas."""
     votes: int | None
-    """Answers of the run's own model to a doubtful row, the first one included."""
+    """How many answers the run's own model gives to a doubtful row, including the first one."""
     baseline: PathLike | None
     fail_on_drift: bool
 
     batch: bool
     """Submit rows in batch files; the run stops with exit code 7 while rows are at the provider."""
     cheapest: bool
-    """Take the way that is expected to cost least: single requests, the flex tier, or batches."""
+    """Choose the way with the lowest expected cost: single requests, the flex tier, or batches."""
     batch_wait: str | None
     batch_window: str | None
     batch_size: int | None
@@ -152,7 +152,7 @@ class Options(AskingOptions, total=False):
 
     salvage: bool
     log_format: Literal["text", "json"] | None
-    """Of the log file."""
+    """Format of the log file."""
     log_file: PathLike | None
     metrics_file: PathLike | None
     otel: bool
@@ -177,12 +177,12 @@ _OTHER_NAMES = {
 def named(
     function: str, given: Mapping[str, Any], known: Collection[str] = Options.__optional_keys__
 ) -> dict[str, Any]:
-    """The options that were given, each by its present name.
+    """The given options, each by its current name.
 
     Args:
-        function: for the message.
-        given: keyword arguments; None stands for the default.
-        known: the names that the function takes.
+        function: name of the function, for the message.
+        given: keyword arguments; None is the default.
+        known: the names that the function accepts.
 
     Raises:
         TypeError: there is no such option, or one is given under two names.
@@ -197,17 +197,17 @@ def named(
         if present in options:
             raise TypeError(f"{function}() got {present!r} under two names")
         if value is not None:
-            options[present] = tuple(value) if isinstance(value, Iterator) else value  # it is read more than once
+            options[present] = tuple(value) if isinstance(value, Iterator) else value  # it is read twice
     return options
 
 
 def asking_options(function: str, task: PathLike | None, given: Mapping[str, Any]) -> RunOptions:
-    """What is asked and how, for a function that has neither input nor run folder.
+    """The options of a function that has neither input nor run folder.
 
     Args:
-        function: for messages.
+        function: name of the function, for messages.
         task: a task file, or the name of a packaged one; None for the default.
-        given: keyword arguments, which `AskingOptions` lists.
+        given: keyword arguments, see `AskingOptions`.
 
     Raises:
         UsageError: a value cannot be used.
@@ -256,7 +256,7 @@ def _reuse_options(given: Mapping[str, Any]) -> ReuseOptions:
 
 
 def watch_options(given: Mapping[str, Any]) -> WatchOptions:
-    """Which logs and telemetry a run gets; nothing of it goes to the screen.
+    """The logs and telemetry of a run, without output on the screen.
 
     Raises:
         UsageError: one cannot be used.
@@ -274,9 +274,9 @@ def _observers(given: Any) -> tuple[str | Observer, ...]:
 
 
 def field_names(given: Mapping[str, Any], option: str) -> tuple[str, ...] | None:
-    """Names of fields, however they were given by an option.
+    """Names of fields in an option, in any accepted form.
 
     Raises:
-        UsageError: they are no texts.
+        UsageError: they are not strings.
     """
     return checked_texts(option, given[option]) if option in given else None

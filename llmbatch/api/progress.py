@@ -1,4 +1,4 @@
-"""Progress of a call: shown in the caller's thread, so that a notebook has it in the cell that waits."""
+"""Progress of a call: shown in the caller's thread, so that it appears in a notebook's waiting cell."""
 
 import logging
 import sys
@@ -30,13 +30,13 @@ class Latest(Observer):
 
 
 class Shown:
-    """Who watches a call: `observer` in the run's thread, `show` in the caller's."""
+    """Shows the progress of a call: `observer` runs in the run's thread, `show` in the caller's."""
 
     def __init__(self, option: ProgressOption) -> None:
-        """`option` is as `classify` takes it.
+        """`option` is the argument of `classify`.
 
         Raises:
-            UsageError: it is neither a truth value nor a function.
+            UsageError: it is neither a boolean nor a function.
         """
         if not (option is None or isinstance(option, bool) or callable(option)):
             raise UsageError(f"progress={option!r}: give True, False, or a function")
@@ -55,11 +55,11 @@ class Shown:
 
     @property
     def every_s(self) -> float | None:
-        """Seconds between two calls of `show`; None where there is nothing to show."""
+        """Seconds between two calls of `show`; None if there is nothing to show."""
         return None if self._show is None else SHOW_EVERY_S
 
     def show(self) -> None:
-        """Show the latest state, if it is another than the last time. Where that fails, the run continues without."""
+        """Show the latest state, if it has changed. If that fails, the run continues without progress."""
         progress = self._latest.progress
         if self._show is None or progress is None or progress is self._last:
             return
@@ -72,7 +72,7 @@ class Shown:
 
 
 def in_notebook() -> bool:
-    """Whether the caller is a cell of a notebook: an IPython shell that is a kernel."""
+    """Whether the caller is a notebook's cell: an IPython shell in a kernel."""
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()
     return shell is not None and hasattr(shell, "kernel")

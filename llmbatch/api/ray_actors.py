@@ -1,6 +1,6 @@
-"""What the workers of a Ray run share: an actor keeps it, and each worker asks through an object that is like the kept.
+"""Objects that the workers of a Ray run share: an actor keeps them, and workers call them through proxies.
 
-A keeper runs on the driver's machine, where the user's own stores are, and ends with the driver.
+The keeper runs on the driver's machine, where the user's own stores are, and ends with the driver.
 """
 
 import tempfile
@@ -24,21 +24,21 @@ class Keeper:
     """Runs as an actor, which answers one call at a time."""
 
     def __init__(self, opens: Mapping[str, Callable[[], Any]]) -> None:
-        """Open what is kept, each by its name."""
+        """Open the kept objects, each by name."""
         self._kept = {name: open_kept() for name, open_kept in opens.items()}
 
     def call(self, name: str, method: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        """Call a method of what is kept."""
+        """Call a method of a kept object."""
         return getattr(self._kept[name], method)(*arguments, **named)
 
     def begin_session(self, name: str, info: SessionInfo) -> None:
-        """Of a spend book. A lock held here would show that this process is alive, not that the session is."""
+        """Begin a session of a spend book. A lock held here would show that this process is alive, not the session."""
         self._kept[name].begin_session(info).remove()
 
 
 @dataclass(frozen=True)
 class _Remote:
-    """A worker's way to what a keeper keeps by a name. It opens itself, and need not be closed."""
+    """A worker's proxy for a kept object. It opens itself, and need not be closed."""
 
     keeper: Any = field(repr=False)
     name: str
@@ -47,7 +47,7 @@ class _Remote:
         return self
 
     def close(self) -> None:
-        """Nothing is open here."""
+        """Do nothing: nothing is open here."""
 
     def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
         return self._answer(self.keeper.call.remote(self.name, method, arguments, named))
@@ -121,7 +121,7 @@ class RemoteBook(_Remote):
 
 
 def shared(options: RunOptions, spent_nanousd: int) -> RunOptions:
-    """The options of the workers: they keep to the user's limits, and to the run's, all together.
+    """The options of the workers, which share the limits of the user and of the run.
 
     Args:
         options: the run's, with stores of this machine.
@@ -150,7 +150,7 @@ _RATES, _DAY, _RUN = "rates", "day", "run"
 
 @dataclass(frozen=True, slots=True)
 class _RunBook:
-    """Opens a book of one run's money, which lasts as long as the driver. What it cost before is spent."""
+    """Opens a spend book for one run, which lives as long as the driver and begins with what the run has cost."""
 
     spent_nanousd: int
 

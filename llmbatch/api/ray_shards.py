@@ -1,8 +1,8 @@
-"""`ray_classify`: the workers of a Ray cluster label a Ray Data dataset.
+"""`ray_classify`: labels a Ray Data dataset with the workers of a Ray cluster.
 
-The dataset is written into the run folder as Parquet; each worker labels a shard of it, as `classify --shard` does, and
-the shards are merged. So a run on a cluster is a run like any other: with its ledger, resumed by the same call, shown
-by `llmbatch show`.
+The dataset is written into the run folder as Parquet; each worker labels a shard of it, like `classify --shard`, and
+the shards are merged. A run on a cluster is therefore a run like any other: it has a ledger, is resumed by the same
+call, and is shown by `llmbatch show`.
 """
 
 import os
@@ -34,9 +34,9 @@ from llmbatch.terminal.log import LogScreen
 
 _INPUT, _LABELS = "input.parquet", "labels.parquet"
 _RESTARTS = 8
-"""Of a worker that died; each resumes its shard."""
+"""Restarts of a worker that died; each resumes its shard."""
 _PATIENCE_S, _AGAIN_S = 120.0, 0.5
-"""How long a folder may stay locked by a worker that is dying: a network disk's server notices late."""
+"""How long a folder may stay locked by a dying worker: a network disk's server notices its death late."""
 _NOT_HERE = frozenset({"shard", "query", "log_file", "metrics_file", "observer"}) | {
     name for name in Options.__optional_keys__ if name.startswith(("batch", "canary", "cheapest"))
 }
@@ -45,18 +45,18 @@ _Result = TypeVar("_Result")
 
 
 def ray_classify(dataset: Any, *, workers: int = 4, num_cpus: float = 1, **options: Unpack[Options]) -> Any:
-    """Label the rows of a Ray Data dataset by a cluster's workers; called again, resume.
+    """Label the rows of a Ray Data dataset with a cluster's workers; when called again, resume.
 
-    Rate limits, `max_cost` and `daily_budget` hold over all workers together. A worker that dies is started again and
-    resumes its shard; a driver that dies is resumed by the same call. Only what was in flight is sent twice then; it is
-    reported, and counts as possibly billed.
+    Rate limits, `max_cost` and `daily_budget` apply to all workers together. A worker that dies is restarted and
+    resumes its shard; if the driver dies, the same call resumes the run. Only requests that were in flight are then
+    sent twice; they are reported, and count as possibly billed.
 
     Args:
         dataset: a `ray.data.Dataset` with a text column; or a path or glob of files that all workers can read.
-        workers: how many processes label; `concurrency` counts the requests in flight of each.
-        num_cpus: what each takes of the cluster's CPUs.
+        workers: number of processes; `concurrency` is the number of requests in flight of each.
+        num_cpus: how many of the cluster's CPUs each uses.
         options: those of `llmbatch.classify`, without batches, canaries, queries, logs and observers. `out`, the run
-            folder, has to be given: on a disk that all workers see, under one path.
+            folder, is required: on a disk that all workers can access, under the same path.
 
     Returns:
         A `ray.data.Dataset` of the run folder's `labels.parquet`: a row for each row of the input, failed ones
@@ -65,7 +65,7 @@ def ray_classify(dataset: Any, *, workers: int = 4, num_cpus: float = 1, **optio
     Raises:
         UsageError: the dataset, the task or an option cannot be used, or Ray is not installed; nothing was sent.
         FolderBusy: another run works on the run folder.
-        RunStopped: a guard or a limit ended the run: credentials, quota, cost. What was answered is kept.
+        RunStopped: a guard or a limit ended the run: credentials, quota, cost. Answers so far are kept.
     """
     with extra("ray", needed_by="ray_classify"):
         import ray.data  # noqa: PLC0415
@@ -80,7 +80,7 @@ def ray_classify(dataset: Any, *, workers: int = 4, num_cpus: float = 1, **optio
             _when_free(lambda: _write_input(dataset, folder, observer))
         run = shared(run, _when_free(lambda: spent_so_far(folder.path, observer.event)))
         stopped = _label(run, workers, num_cpus)
-        trust = Trust(is_given=True)  # on a cluster, workers of several machines have made it
+        trust = Trust(is_given=True)  # on a cluster, workers on several machines have created it
         summary = _when_free(lambda: merge_run(folder.path, observer, run.max_failed, trust=trust))
         if stopped is not None:
             raise _error(stopped, folder)
@@ -96,7 +96,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
             "ray_classify needs out=: a run folder on a disk that all workers share", hint="out='/shared/docs.llmbatch'"
         )
     paths = {name: Path(given[name]) for name in _PATHS if isinstance(given.get(name), str | Path)}
-    return given | {name: path.absolute() for name, path in paths.items() if path.exists()}  # workers are elsewhere
+    return given | {name: path.absolute() for name, path in paths.items() if path.exists()}  # for workers elsewhere
 
 
 def _files(dataset: Any) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def _files(dataset: Any) -> tuple[str, ...]:
 
 
 def _write_input(dataset: Any, folder: RunFolder, observer: Observer) -> None:
-    """The dataset's rows as a file that all workers read."""
+    """Write the dataset's rows to a file that all workers read."""
     folder.make()
     with whole_locked(folder, observer.event), replacing(folder.path / _INPUT) as file:
         misfit = _written(dataset, file, None)
@@ -123,7 +123,7 @@ def _written(dataset: Any, file: BinaryIO, schema: Any) -> Any:
     """Write a dataset with these columns, or those of its first block.
 
     Returns:
-        None; or the columns of what could not be written and of all before it: the dataset is to be written with them.
+        None; or the columns of a block that could not be written and of all before it, with which to write it again.
     """
     import pyarrow as pa  # noqa: PLC0415 - comes with Ray Data
     from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
@@ -160,7 +160,7 @@ def _label(run: RunOptions, workers: int, num_cpus: float) -> Summary | None:
             except LLMBatchError:
                 if stopped is None:
                     raise
-                continue  # interrupted while it was about to begin
+                continue  # interrupted just before it began
             if summary is not None and not summary.has_ended_by_itself and stopped is None:
                 stopped = summary
                 _stop(waiting)
@@ -173,13 +173,13 @@ def _label(run: RunOptions, workers: int, num_cpus: float) -> Summary | None:
 
 
 def _label_shard(run: RunOptions, shard: Shard) -> Summary:
-    """In a worker: label a shard. Where a worker has died, its lock ends when its machine notices."""
+    """In a worker: label a shard. The lock of a worker that died ends when its machine notices."""
     with LogScreen() as observer:
         return _when_free(lambda: classify_run(replace(run, shard=shard), observer))
 
 
 def _ended(reference: Any) -> Summary | None:
-    """What a shard came to; None where it was stopped before it began."""
+    """The summary of a shard; None if it was stopped before it began."""
     import ray  # noqa: PLC0415 - an extra
     from ray.exceptions import RayError, RayTaskError, TaskCancelledError  # noqa: PLC0415
 
@@ -189,7 +189,7 @@ def _ended(reference: Any) -> Summary | None:
         return None
     except RayTaskError as error:
         raise error.cause if isinstance(error.cause, LLMBatchError) else error from None
-    except RayError as error:  # killed, out of memory, its machine is gone
+    except RayError as error:  # killed, out of memory, or its machine is gone
         raise RunStopped(
             f"a worker died {_RESTARTS + 1} times ({type(error).__name__})",
             hint="Ray's logs say why; ray_classify with the same arguments resumes",
@@ -198,7 +198,7 @@ def _ended(reference: Any) -> Summary | None:
 
 
 def _stop(references: list[Any]) -> None:
-    """In order, as Ctrl-C does: what is in flight is waited for."""
+    """Stop in an orderly way, like Ctrl-C: wait for requests in flight."""
     import ray  # noqa: PLC0415 - an extra
 
     for reference in references:

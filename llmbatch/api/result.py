@@ -1,4 +1,4 @@
-"""A finished run as Python reads it: its rows in the input's order, out of the files of its folder."""
+"""A finished run in Python: its rows in the input's order, read from the files of its folder."""
 
 import heapq
 from array import array
@@ -45,24 +45,24 @@ class Result:
     """One row's outcome. `status` is `ok`, `review` or `failed`; a failed row has `error` and no category."""
 
     row: int
-    """Its place in the input, from 0."""
+    """Its position in the input, from 0."""
     id: Any
     status: str
     category: str | None
-    """Its label; of a task with fields, all their values as one text."""
+    """Its label; for a task with fields, all their values as one text."""
     confidence: float | None
     error: Mapping[str, Any] | None
     record: Mapping[str, Any] = field(repr=False)
-    """The row as it stands in the run folder's file, carried fields included."""
+    """The row as in the run folder's file, including carried fields."""
     labels: Mapping[str, Any] = field(default_factory=dict)
-    """The value of each of the task's fields; empty where the row failed."""
+    """The value of each of the task's fields; empty if the row failed."""
 
 
 class Run(Sequence[Result]):
     """A finished run: its summary, and a result for each row of the input, in the input's order.
 
-    The rows are read from the run folder as they are asked for. A temporary folder is removed together with the run:
-    when nothing refers to it any more, at the end of a `with` block, or by `close()`.
+    Rows are read from the run folder when they are accessed. A temporary folder is removed together with the run: when
+    nothing refers to it any more, at the end of a `with` block, or by `close()`.
     """
 
     def __init__(self, folder: Path, summary: Summary, *, id_field: str | None = None, is_temporary: bool) -> None:
@@ -76,18 +76,18 @@ class Run(Sequence[Result]):
 
     @property
     def ok(self) -> bool:
-        """Whether every row has a label (some may wait in review)."""
+        """Whether every row has a label (some may be in review)."""
         return self.summary.exit_code == 0
 
     def labels(self) -> dict[Any, str]:
-        """Label by id, of the rows that have one; with ids that stand twice, the later row's."""
+        """Label by id, for rows that have one; for duplicate ids, the later row's."""
         return {result.id: result.category for result in self if result.category is not None}
 
     def to_arrow(self) -> Any:
-        """The results as a pyarrow table, a row each, in the input's order; for as many as fit into memory.
+        """The results as a pyarrow table, one row each, in the input's order; all of them must fit into memory.
 
         Its columns are `row`, `id`, `status`, `category`, `confidence`, `error` (kind and message of a failed row), and
-        the fields that the results carry. Where ids or a field have several types, they are texts.
+        the fields that the results carry. If ids or a field have several types, they are strings.
 
         Raises:
             UsageError: pyarrow is not installed.
@@ -98,7 +98,7 @@ class Run(Sequence[Result]):
         """The same as a Parquet file, for any number of rows. Carried fields keep the types of a Parquet input.
 
         Args:
-            path: of the file; one that stands there is replaced.
+            path: of the file; an existing one is replaced.
 
         Raises:
             UsageError: pyarrow is not installed.
@@ -127,16 +127,16 @@ class Run(Sequence[Result]):
         gold_id_field: str | None = None,
         precision: float | str = "98%",
     ) -> Evaluation:
-        """Put the model's labels beside gold labels, as `llmbatch evaluate` does.
+        """Compare the model's labels with gold labels, like `llmbatch evaluate`.
 
         Args:
             gold: a file; labels by id; labels alone, in the documents' order; or rows or a table with ids and labels.
-            label_field: the field of the gold rows with the label, where it is not found by its name.
-            gold_id_field: the field that names a row.
-            precision: wanted of the rows that pass without review; the recommended threshold is for it.
+            label_field: the field of the gold rows with the label, if it is not found by its name.
+            gold_id_field: the field with the id of a row.
+            precision: required precision of the rows that pass without review, for the recommended threshold.
 
         Raises:
-            UsageError: the extra `eval` is not installed, or no gold row fits the run.
+            UsageError: the extra `eval` is not installed, or no gold row matches the run.
         """
         self._check_open()
         wanted = parse_precision(str(precision))
@@ -150,17 +150,17 @@ class Run(Sequence[Result]):
         all: bool = False,  # noqa: A002 - the command line's name
         label: str | None = None,
     ) -> list[ReviewItem]:
-        """The texts that need review, as `llmbatch review` shows them: conflicts, the least certain, failed ones.
+        """The texts that need review, in the order of `llmbatch review`: conflicts, the least certain, failed ones.
 
-        Rows with one text are one item. What people have decided meanwhile is not in it.
+        Rows with the same text are one item. Rows with human decisions are not included.
 
         Args:
-            sample: the run's random sample instead.
-            all: all rows instead.
-            label: of them, only rows with this label from the model.
+            sample: return the run's random sample instead.
+            all: return all rows instead.
+            label: only rows with this label from the model.
 
         Raises:
-            UsageError: the run has no sample, or the task no such label.
+            UsageError: the run has no sample, or the task does not have the label.
         """
         self._check_open()
         with opened(self.folder) as run:
@@ -222,9 +222,9 @@ class Run(Sequence[Result]):
             return self._result(status, file.readline())
 
     def _places(self) -> "array[int]":
-        """Where each row stands: its offset and its file, in one number of eight bytes.
+        """The position of each row: its offset and its file, in one number of eight bytes.
 
-        Files that were written again since, by a review for one, are gone through again.
+        Files that were rewritten since, for example by a review, are scanned again.
         """
         self._check_open()
         found = tuple((at.st_ino, at.st_mtime_ns) for at in (self._path(status).stat() for status in _STATUSES))
@@ -272,7 +272,7 @@ class Run(Sequence[Result]):
         return Result(row, self._id(record, row), "failed", None, None, error, record)
 
     def _id(self, record: Mapping[str, Any], row: int) -> Any:
-        """The id that a failed row has in its input, where it has one; it stands there as it was read."""
+        """The id of a failed row in its input, if it has one, as it was read."""
         fields: Any = record
         if record.keys() == _UNREADABLE:
             try:

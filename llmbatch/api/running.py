@@ -1,7 +1,8 @@
-"""A run in a thread of its own, and a caller that waits for it: blocking, or in its event loop.
+"""A run in a separate thread, and a caller that waits for it: blocking, or in its event loop.
 
-A loop of the caller's may be running already (a notebook's, a server's), in which ours could not run. However the wait
-ends, by an interrupt, a signal handler that raises, a cancelled task or a time-out, the run is stopped in order first.
+The caller may already have a running loop (in a notebook or a server), in which the run's loop could not run. However
+the wait ends, by an interrupt, a signal handler that raises, a cancelled task or a time-out, the run is first stopped
+in an orderly way.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from llmbatch.session.signals import EXIT_CODES
 from llmbatch.session.stop_handle import StopHandle
 
 _SECOND_CANCEL_S = 1.0
-"""Cancelling again sooner is one cancellation that is delivered more than once, as anyio does it."""
+"""Another cancellation before this time is the same one, delivered again, as anyio does."""
 
 Work = Callable[[], Run]
 
@@ -33,7 +34,7 @@ def run_and_wait(work: Work, handle: StopHandle, shown: Shown) -> Run:
         shown: shows progress in this thread.
 
     Raises:
-        BaseException: what the work raised; or what interrupted the wait, once the run has ended in order.
+        BaseException: what the work raised; or what interrupted the wait, after an orderly end of the run.
     """
     done = threading.Event()
     thread = _Thread(work, done.set)
@@ -54,7 +55,7 @@ def run_and_wait(work: Work, handle: StopHandle, shown: Shown) -> Run:
 
 
 async def run_and_await(work: Work, handle: StopHandle, shown: Shown) -> Run:
-    """As `run_and_wait`, while the caller's event loop continues."""
+    """Like `run_and_wait`, while the caller's event loop continues."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     thread = _Thread(work, lambda: _set_from_thread(loop, done))
@@ -96,7 +97,7 @@ class _Thread(threading.Thread):
             self._on_end()
 
     def outcome(self, interrupt: BaseException | None, waiting: Waiting) -> Run:
-        """What the work returned or raised; interrupts come first."""
+        """What the work returned or raised; an interrupt takes precedence."""
         self.join()
         error, self._error = self._error, None
         if interrupt is not None:
@@ -109,13 +110,13 @@ class _Thread(threading.Thread):
         return self._run
 
     def abandon(self, handle: StopHandle) -> None:
-        """Stop work that has not ended, since no one waits for it any more; also when the caller's loop is closed."""
+        """Stop work that has not ended, since nobody waits for it any more; also when the caller's loop is closed."""
         if self.is_alive():
             handle.stop()
 
 
 def _raised_for(number: signal.Signals, error: BaseException | None) -> BaseException:
-    """What Python raises at Ctrl-C, and what ends the process with the code of other signals."""
+    """The exception that Python raises at Ctrl-C, or one that ends the process with the code of another signal."""
     if number != signal.SIGINT:
         return SystemExit(int(EXIT_CODES[number]))
     kept = error.hint if isinstance(error, LLMBatchError) else None
@@ -127,5 +128,5 @@ def _set_from_thread(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None
         if not done.done():
             done.set_result(None)
 
-    with suppress(RuntimeError):  # the loop is closed
+    with suppress(RuntimeError):  # the loop is already closed
         loop.call_soon_threadsafe(set_done)

@@ -1,4 +1,4 @@
-"""Signals that come to the main thread while a call of the API waits there."""
+"""Signals that arrive in the main thread while a call of the API waits there."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ from llmbatch.session.stop_handle import StopHandle
 
 
 class Waiting:
-    """A run whose end someone waits for; `received` is the first signal that came meanwhile."""
+    """A run that is being waited for; `received` is the first signal that arrived meanwhile."""
 
     def __init__(self, handle: StopHandle) -> None:
         self.handle = handle
@@ -20,10 +20,10 @@ class Waiting:
 
 
 class MainThreadSignals:
-    """Stops the runs of the main thread at SIGINT, SIGTERM and SIGHUP. There is one for the process.
+    """Stops the runs of the main thread at SIGINT, SIGTERM and SIGHUP. There is one instance per process.
 
-    Only what Python and the system would do by default is replaced, and only while a run lasts: a handler of the
-    program's own, as a server or a task queue has it, stays.
+    Only the default handling of Python and the system is replaced, and only during a run: the program's own handlers,
+    such as those of a server or a task queue, are kept.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class MainThreadSignals:
 
     @contextmanager
     def stopping(self, handle: StopHandle) -> Iterator[Waiting]:
-        """During the block, signals stop this run. To another thread than the main one they do not come."""
+        """During the block, signals stop this run. They arrive only in the main thread."""
         waiting = Waiting(handle)
         if threading.current_thread() is not threading.main_thread():
             yield waiting
@@ -54,12 +54,12 @@ class MainThreadSignals:
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
-            if signal.getsignal(number) == self._on_signal:  # no one has set another one meanwhile
+            if signal.getsignal(number) == self._on_signal:  # the program has not set another one meanwhile
                 signal.signal(number, handler)
 
 
 def _by_default() -> list[signal.Signals]:
-    """The signals about which the program has said nothing."""
+    """The signals for which the program has no handler of its own."""
     return [number for number in EXIT_CODES if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
 
 

@@ -1,4 +1,4 @@
-"""Where a call works: documents in memory become an input file in a run folder, under that folder's lock."""
+"""The workspace of a call: documents in memory become an input file in a run folder, under that folder's lock."""
 
 import atexit
 import json
@@ -30,7 +30,7 @@ _CHECK_EVERY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What is read and where to; `out` is None where the pipeline chooses the folder."""
+    """The inputs and the run folder; `out` is None if the session chooses the folder."""
 
     inputs: tuple[str, ...]
     out: Path | None
@@ -40,18 +40,18 @@ class Workspace:
 
 @contextmanager
 def workspace(documents: Files | Rows, out: Path | None, *, check: Callable[[], None]) -> Iterator[Workspace]:
-    """The folder of a call, with the input in it, locked where documents are in memory.
+    """The folder of a call, with the input in it; locked if documents are in memory.
 
-    Nothing is written before the lock is held. Where the block ends with a UsageError, an input that stood there
-    before is back. A temporary folder outlives the block only where answers are in it, and ends with the process.
+    Nothing is written before the lock is held. If the block ends with a UsageError, an earlier input is restored. A
+    temporary folder outlives the block only if it contains answers, and is removed at the end of the process.
 
     Args:
-        documents: what is to be labelled.
+        documents: the documents.
         out: the run folder that the caller named.
-        check: called now and then while documents are written; raises to end that.
+        check: called from time to time while documents are written; raises to end this.
 
     Raises:
-        UsageError: a document cannot be used, or the folder cannot be made.
+        UsageError: a document cannot be used, or the folder cannot be created.
         FolderBusy: another run works on the folder.
     """
     if isinstance(documents, Files):
@@ -67,7 +67,7 @@ def workspace(documents: Files | Rows, out: Path | None, *, check: Callable[[], 
 
 
 def removed_with(owner: object, folder: Path) -> "weakref.finalize[[Path, int], object]":
-    """Remove a temporary folder with its owner, at the process's end at the latest."""
+    """Remove a temporary folder together with its owner, or at the latest at the end of the process."""
     return weakref.finalize(owner, _remove, folder, os.getpid())
 
 
@@ -88,7 +88,7 @@ def _folder(out: Path | None) -> Iterator[RunFolder]:
 
 
 def _remove(folder: Path, process: int) -> None:
-    """Remove a folder, unless this is a fork of the process that made it."""
+    """Remove a folder, unless this is a fork of the process that created it."""
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -118,18 +118,18 @@ def _written(documents: Rows, folder: Path, check: Callable[[], None]) -> Iterat
 
 
 def json_line(row: Mapping[Any, Any], name: str) -> bytes:
-    """A row as a line of JSON; `name` is what a refusal calls it.
+    """A row as a line of JSON; `name` identifies it in errors.
 
     Raises:
-        UsageError: a value in it is not JSON's.
+        UsageError: it contains a value that JSON cannot represent.
     """
     try:
         return orjson.dumps(dict(row), default=_plain, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, ValueError) as error:
         problem = error
     try:
-        # Lone surrogates as escapes, since UTF-8 cannot carry them: the reader replaces and flags them. And whole
-        # numbers of any size.
+        # Lone surrogates are written as escapes, since UTF-8 cannot represent them: the reader replaces and flags them.
+        # Whole numbers may have any size.
         if all(isinstance(name, str) for name in row):
             return json.dumps(dict(row), default=_plain, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError, RecursionError):
@@ -138,7 +138,7 @@ def json_line(row: Mapping[Any, Any], name: str) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Values of NumPy, pandas, Arrow and the standard library as JSON has them."""
+    """Values of NumPy, pandas, Arrow and the standard library as JSON values."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Decimal | timedelta | PurePath):
