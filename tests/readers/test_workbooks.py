@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import warnings
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
@@ -51,6 +52,19 @@ def test_the_first_sheet_that_is_not_hidden_is_read(read: Any) -> None:
     )
     (row,) = read(workbook(*sheets, hidden=("Lookup",)), "in.xlsx")
     assert row.text == "It is broken."
+
+
+def test_warnings_of_the_library_are_hidden_without_a_filter_that_stays(read: Any) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["id", "text", "opened"])
+    book.active.append([1, "It is broken.", 10**10])
+    book.active["C2"].number_format = "yyyy-mm-dd"  # beyond all dates, of which openpyxl warns
+    file = io.BytesIO()
+    book.save(file)
+    before = list(warnings.filters)
+    (row,) = read(file.getvalue(), "in.xlsx")
+    assert row.text == "It is broken."
+    assert list(warnings.filters) == before
 
 
 def test_the_sheets_that_are_not_read_are_named() -> None:

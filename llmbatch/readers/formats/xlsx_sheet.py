@@ -5,6 +5,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -32,6 +33,8 @@ _DAMAGE = (
 )  # fmt: skip
 """What openpyxl raises if bytes are invalid."""
 
+_Row = tuple[Any, ...]
+
 
 def open_xlsx(label: str, file: BinaryIO) -> Sheet:
     """The first visible sheet of the workbook in a file.
@@ -46,10 +49,10 @@ def open_xlsx(label: str, file: BinaryIO) -> Sheet:
         )
     with extra("excel", needed_by=f"reading {label}"):
         from openpyxl import load_workbook  # noqa: PLC0415 - comes with an extra
-    warnings.filterwarnings("ignore", module="openpyxl")  # of what it does not know, like the rules of a form
     try:
         _refuse_bomb(label, file)
-        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        with warnings.catch_warnings(action="ignore"):
+            workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     except _DAMAGE as error:
         raise UsageError(
@@ -77,10 +80,20 @@ def _rows(sheet: Any) -> SheetRows:
     sheet.reset_dimensions()  # some programs write them wrongly
     number = 0
     try:
-        for number, row in enumerate(sheet.iter_rows(), 1):
+        for number, row in enumerate(_without_warnings(sheet.iter_rows()), 1):
             yield number, trimmed([None if cell.value is None else _value(cell) for cell in row])
     except _DAMAGE as error:
         yield Unread(number + 1, b"", BAD_TABLE, f"damaged from here on: the rest cannot be read ({first_line(error)})")
+
+
+def _without_warnings(rows: Iterator[_Row]) -> Iterator[_Row]:
+    """The rows, without openpyxl's warnings about parts that it ignores; the caller's own filters are unchanged."""
+    while True:
+        with warnings.catch_warnings(action="ignore"):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 def _value(cell: Any) -> Any:

@@ -55,23 +55,16 @@ class WebFile:
     @contextmanager
     def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
         """See `RemoteFile`."""
-        request, opener = self._request(), _opener(self.url)
+        request = self._request()
         if unless is not None:
             _add(request, {"If-None-Match": unless.etag, "If-Modified-Since": unless.modified})
         if begun is not None:
             _add(request, {"Range": f"bytes={begun.size}-", "If-Range": begun.version.strong_etag})
-        try:
-            response = opener.open(request, timeout=_TIMEOUT_S)
-        except urllib.error.HTTPError as error:
-            with closing(error):
-                if error.code == http.client.NOT_MODIFIED and unless is not None:
-                    yield Answer(unless, is_unchanged=True)
-                    return
-                raise self._refused(error, error.headers) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
-        with closing(response):
-            yield self._answer(response)
+        with closing(self._response(request, is_conditional=unless is not None)) as response:
+            if unless is not None and response.status == http.client.NOT_MODIFIED:
+                yield Answer(unless, is_unchanged=True)
+            else:
+                yield self._answer(response)
 
     def read(self, most: int) -> tuple[bytes, Message]:
         """The first bytes, at most `most`, and the headers.
@@ -79,9 +72,28 @@ class WebFile:
         Raises:
             UsageError, LostError: as for `open`.
         """
+        with closing(self._response(self._request())) as response, self._explained():
+            return response.read(most), response.headers
+
+    def _response(self, request: urllib.request.Request, *, is_conditional: bool = False) -> Any:
+        """The server's response; to a conditional request, this may be that nothing has changed.
+
+        Raises:
+            UsageError, LostError: as for `open`.
+        """
+        with self._explained():
+            try:
+                return _opener(self.url).open(request, timeout=_TIMEOUT_S)
+            except urllib.error.HTTPError as response:
+                if is_conditional and response.code == http.client.NOT_MODIFIED:
+                    return response
+                raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Translate the library's errors within the block."""
         try:
-            with closing(_opener(self.url).open(self._request(), timeout=_TIMEOUT_S)) as response:
-                return response.read(most), response.headers
+            yield
         except urllib.error.HTTPError as error:
             with closing(error):
                 raise self._refused(error, error.headers) from None
