@@ -1,7 +1,7 @@
-"""Tables as rows, in batches: data frames, columns, and whatever speaks the Arrow C stream protocol.
+"""Reads tables as rows, in batches: data frames, columns, and objects that support the Arrow C stream protocol.
 
-No library is imported for it but the one whose table is given, or one that reads the protocol. The protocol is the
-Arrow PyCapsule interface: `__arrow_c_stream__` gives record batches, `__arrow_c_array__` one of them.
+Only the library of the given table is imported, or one that reads the protocol. The protocol is the Arrow PyCapsule
+interface: `__arrow_c_stream__` returns record batches, `__arrow_c_array__` one of them.
 """
 
 import sys
@@ -10,28 +10,26 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from llmbatch.core.errors import UsageError
+from llmbatch.readers.arrow_rows import BATCH_ROWS, arrow_columns, arrow_rows
+from llmbatch.readers.columns import check_distinct
+from llmbatch.readers.faults import first_line
 
 
 class ArrowStream(Protocol):
-    """A table that speaks the Arrow C stream protocol: of pandas, polars, pyarrow, DuckDB and others."""
+    """A table that supports the Arrow C stream protocol: of pandas, polars, pyarrow, DuckDB and others."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """A capsule with the stream."""
 
 
-_BATCH_ROWS = 1_000
-_UNNAMED_INDEX = "__index_level_"
-"""pandas' name in Arrow for an index that has none."""
-
-
 def table_rows(given: Any) -> Iterator[Mapping[str, Any]] | None:
-    """The rows of a table; None where it is none.
+    """The rows of a table; None if it is not a table.
 
     Args:
         given: what the caller gave as documents.
 
     Raises:
-        UsageError: it is a table that cannot be read here, or two of whose columns have one name.
+        UsageError: the table cannot be read, or two of its columns have the same name.
     """
     if _is_of(given, "pandas"):
         return _pandas_rows(given)
@@ -45,7 +43,7 @@ def table_rows(given: Any) -> Iterator[Mapping[str, Any]] | None:
 
 
 def _is_of(given: Any, library: str) -> bool:
-    """Whether it is a table of that library, which is imported then."""
+    """Whether it is a table of that library, which has been imported if so."""
     loaded = sys.modules.get(library)
     kinds = [getattr(loaded, name, None) for name in ("DataFrame", "Series", "LazyFrame")]
     return loaded is not None and isinstance(given, tuple(kind for kind in kinds if isinstance(kind, type)))
@@ -56,8 +54,8 @@ def _pandas_rows(given: Any) -> Iterator[Mapping[str, Any]]:
     if frame.index.names != [None]:
         frame = frame.reset_index()
     names = _distinct(frame.columns)
-    for start in range(0, len(frame), _BATCH_ROWS):
-        batch = frame.iloc[start : start + _BATCH_ROWS]
+    for start in range(0, len(frame), BATCH_ROWS):
+        batch = frame.iloc[start : start + BATCH_ROWS]
         missing = batch.isna().to_numpy()
         for values, absent in zip(batch.itertuples(index=False, name=None), missing, strict=True):
             yield {n: None if gone else v for n, v, gone in zip(names, values, absent, strict=True)}
@@ -67,7 +65,7 @@ def _polars_rows(given: Any) -> Iterator[Mapping[str, Any]]:
     frame = given.collect() if hasattr(given, "collect") else given
     if not hasattr(frame, "iter_rows"):  # a series
         frame = frame.alias("text").to_frame()
-    rows: Iterator[Mapping[str, Any]] = frame.iter_rows(named=True, buffer_size=_BATCH_ROWS)
+    rows: Iterator[Mapping[str, Any]] = frame.iter_rows(named=True, buffer_size=BATCH_ROWS)
     return rows
 
 
@@ -98,13 +96,20 @@ def _streams(given: Any) -> bool:
 
 
 def _batch_rows(batches: Any) -> Iterator[Mapping[str, Any]]:
+    first = 0
     for batch in batches:
-        names = _distinct(batch.schema.names)
-        kept = [n for n, name in enumerate(names) if not name.startswith(_UNNAMED_INDEX)]
-        for start in range(0, batch.num_rows, _BATCH_ROWS):
-            columns = [batch.column(n).slice(start, _BATCH_ROWS).to_pylist() for n in kept]
-            for cells in zip(*columns, strict=True):
-                yield dict(zip((names[n] for n in kept), cells, strict=True))
+        columns = arrow_columns(batch.schema.names)
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            part = batch.slice(start, BATCH_ROWS)
+            try:
+                rows = list(arrow_rows(part, columns))
+            except (ValueError, OverflowError) as error:
+                last = first + part.num_rows - 1
+                raise UsageError(
+                    f"documents {first:,} to {last:,}: a value cannot be read ({first_line(error)})"
+                ) from None
+            yield from rows
+            first += part.num_rows
 
 
 def _imported(library: str) -> Any:
@@ -115,7 +120,7 @@ def _imported(library: str) -> Any:
 
 
 def _is_column(column: Any) -> bool:
-    if isinstance(column, str | bytes | Mapping) or hasattr(column, "column_names"):  # the last is a table by itself
+    if isinstance(column, str | bytes | Mapping) or hasattr(column, "column_names"):  # the last is a table itself
         return False
     return isinstance(column, Sequence) or (hasattr(column, "__len__") and hasattr(column, "__getitem__"))
 
@@ -131,7 +136,5 @@ def _column_rows(columns: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _distinct(columns: Any) -> list[str]:
     names = [str(name) for name in columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"columns of the same name: {', '.join(map(repr, twice))}", hint="rename them")
+    check_distinct(names)
     return names

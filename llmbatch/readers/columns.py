@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from llmbatch.core.errors import UsageError
+
 
 def distinct_names(found: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Distinct names for columns, and what was done to them.
@@ -25,6 +27,22 @@ def distinct_names(found: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
         names.append(name)
     remarks = (("columns without a name", nameless), ("columns of the same name", repeated))
     return tuple(names), tuple(f"{words} called {_listed(new)}" for words, new in remarks if new)
+
+
+def check_distinct(names: Sequence[str], table: str | None = None) -> None:
+    """Refuse columns of the same name.
+
+    Args:
+        names: of a table's columns.
+        table: the table, for the error.
+
+    Raises:
+        UsageError: two are equal.
+    """
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        place = "" if table is None else f"{table}: "
+        raise UsageError(f"{place}columns of the same name: {', '.join(map(repr, repeated))}", hint="rename them")
 
 
 def _free(name: str, names: list[str], taken: Counter[str]) -> str:

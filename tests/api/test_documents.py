@@ -1,9 +1,10 @@
 """What may be given as documents, and what is refused before anything is sent."""
 
 import io
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,10 @@ from llmbatch import classify
 from llmbatch.api.documents import Files, documents_of
 from llmbatch.api.workspace import workspace
 from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Row
+from llmbatch.readers.finding import find_inputs
+from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.reading import read_rows
 from tests.api.calling import options
 from tests.e2e.conftest import StartEndpoint
 
@@ -122,6 +127,38 @@ def tables() -> dict[str, Any]:
 @pytest.mark.parametrize("name", tables())
 def test_tables_are_read_by_rows(name: str, tmp_path: Path) -> None:
     assert written(tables()[name], tmp_path) == ROWS
+
+
+def test_values_of_a_table_in_memory_are_those_of_the_same_table_in_a_file(tmp_path: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    moment = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    table = pa.table(
+        {
+            "text": ["a"],
+            "raw": [b"\xff"],
+            "share": [math.inf],
+            "price": [Decimal("1.50")],
+            "opened": pa.array([moment], pa.timestamp("ns", "Europe/Berlin")),
+            "day": [moment.date()],
+            "took": [timedelta(hours=2)],
+            "tags": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        }
+    )
+    parquet.write_table(table, tmp_path / "table.parquet")
+    (row,) = read_rows(find_inputs((str(tmp_path / "table.parquet"),), ReaderOptions()).inputs, ReaderOptions())
+    assert isinstance(row, Row)
+    (tmp_path / "run").mkdir()
+    assert written(table, tmp_path / "run") == [row.fields]
+
+
+def test_a_value_in_a_table_that_cannot_be_read_is_refused_with_its_documents(tmp_path: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+
+    damaged = pa.array([b"a", b"\xff"]).cast(pa.binary()).view(pa.string())
+    with pytest.raises(UsageError, match=r"documents 0 to 1: a value cannot be read \('utf-8' codec"):
+        written(pa.table({"text": damaged}), tmp_path)
 
 
 def columns() -> dict[str, Any]:

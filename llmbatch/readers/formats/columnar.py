@@ -1,25 +1,19 @@
 """Parquet and Arrow: tables with typed columns, read in batches. A row's position is its number, from 1."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from llmbatch.core.binary import text_or_base64
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
+from llmbatch.readers.arrow_rows import BATCH_ROWS, arrow_columns, arrow_rows
 from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream, first_line
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread, typed_record
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.seekable import seekable
 
-_BATCH_ROWS = 1_000
 _BATCH_BYTES = 8 * 1024 * 1024
-_UNNAMED_INDEX = "__index_level_"
-"""pandas' name for an unnamed index."""
 _ARROW_FILE = b"ARROW1"
 _MAGICS = (b"PAR1", _ARROW_FILE, b"\xff\xff\xff\xff")
 
@@ -52,7 +46,7 @@ class _Columnar:
         except BrokenStream as broken:
             whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
             return Records(iter(whole), names=())
-        columns = _columns(content.file, table.names)
+        columns = arrow_columns(table.names, content.file)
         return Records(_records(table, columns, content, options), names=tuple(columns.values()))
 
     def count(self, content: Content, options: ReaderOptions) -> int:  # noqa: ARG002 - no option changes it
@@ -100,7 +94,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
         group = file.metadata.row_group(number)
         rows, at = group.num_rows, first
         per_row = group.total_byte_size // max(rows, 1)
-        size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(per_row, 1)))
+        size = max(1, min(BATCH_ROWS, _BATCH_BYTES // max(per_row, 1)))
         try:
             for batch in file.iter_batches(size, row_groups=[number], use_threads=False):
                 yield at, batch
@@ -133,8 +127,8 @@ def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread
     try:
         for batch in batches:
             batch.validate(full=True)  # offsets outside the data would crash the process
-            for start in range(0, batch.num_rows, _BATCH_ROWS):
-                part = batch.slice(start, _BATCH_ROWS)
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                part = batch.slice(start, BATCH_ROWS)
                 yield first, part
                 first += part.num_rows
     except _DAMAGE as error:
@@ -143,14 +137,6 @@ def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread
 
 PARQUET = _Columnar("parquet", (".parquet", ".pq"), _open_parquet)
 ARROW = _Columnar("arrow", (".arrow", ".arrows", ".feather", ".ipc"), _open_arrow)
-
-
-def _columns(file: str, names: list[str]) -> dict[int, str]:
-    columns = {n: name for n, name in enumerate(names) if not name.startswith(_UNNAMED_INDEX)}
-    twice = sorted({name for name in columns.values() if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"{file}: columns of the same name: {', '.join(map(repr, twice))}", hint="rename them")
-    return columns
 
 
 def _records(
@@ -162,7 +148,7 @@ def _records(
             continue
         first, batch = found
         try:
-            rows = list(_rows(batch, columns))
+            rows = list(arrow_rows(batch, columns))
         except (ValueError, OverflowError):  # it may concern a single row: the others are read
             for at in range(batch.num_rows):
                 yield _one_row(first + at, batch.slice(at, 1), columns, options)
@@ -175,53 +161,9 @@ def _records(
 
 def _one_row(number: int, batch: Any, columns: Mapping[int, str], options: ReaderOptions) -> Parsed | Unread:
     try:
-        (fields,) = _rows(batch, columns)
+        (fields,) = arrow_rows(batch, columns)
     except UnicodeDecodeError as bad:
         return Unread(number, bad.object[:RAW_EXCERPT_BYTES], "bad_encoding", "has a string that is not UTF-8")
     except (ValueError, OverflowError) as bad:
         return Unread(number, b"", BAD_TABLE, f"has a value that cannot be read ({first_line(bad)})")
     return typed_record(number, fields, options)
-
-
-def _rows(batch: Any, columns: Mapping[int, str]) -> Iterator[dict[str, Any]]:
-    cells = [_values(batch.column(n)) for n in columns]
-    names = tuple(columns.values())
-    if not cells:
-        return iter([{} for _ in range(batch.num_rows)])
-    return (dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True))
-
-
-def _values(column: Any) -> list[Any]:
-    """A column's values as JSON has them."""
-    from pyarrow import string, timestamp, types  # noqa: PLC0415 - comes with an extra
-
-    kind = column.type
-    if types.is_timestamp(kind) and kind.tz:
-        column = column.cast(timestamp(kind.unit, "UTC"))  # needs no database of zones to be written
-    if types.is_timestamp(kind) or types.is_time(kind) or types.is_date(kind):  # to the nanosecond, in any year
-        return [value and value.replace(" ", "T") for value in column.cast(string()).to_pylist()]
-    values: list[Any] = column.to_pylist()
-    is_plain = types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind) or types.is_boolean(kind)
-    return values if is_plain else [_plain(value) for value in values]
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-        case bytes():
-            return text_or_base64(value)
-        case list() if value and all(isinstance(one, tuple) for one in value):  # a map
-            return [[_plain(key), _plain(one)] for key, one in value]
-        case list():
-            return [_plain(one) for one in value]
-        case dict():
-            return {name: _plain(one) for name, one in value.items()}
-        case date() | time():
-            return value.isoformat()
-        case Decimal() | timedelta():
-            return str(value)
-        case None | str() | int():
-            return value
-        case _:
-            return str(value)
