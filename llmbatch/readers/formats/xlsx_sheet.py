@@ -6,7 +6,9 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from threading import Lock
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
@@ -35,6 +37,8 @@ _DAMAGE = (
 
 _Row = tuple[Any, ...]
 
+_changing_filters = Lock()
+
 
 def open_xlsx(label: str, file: BinaryIO) -> Sheet:
     """The first visible sheet of the workbook in a file.
@@ -51,7 +55,7 @@ def open_xlsx(label: str, file: BinaryIO) -> Sheet:
         from openpyxl import load_workbook  # noqa: PLC0415 - comes with an extra
     try:
         _refuse_bomb(label, file)
-        with warnings.catch_warnings(action="ignore"):
+        with _without_warnings():
             workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     except _DAMAGE as error:
@@ -80,20 +84,30 @@ def _rows(sheet: Any) -> SheetRows:
     sheet.reset_dimensions()  # some programs write them wrongly
     number = 0
     try:
-        for number, row in enumerate(_without_warnings(sheet.iter_rows()), 1):
+        for number, row in enumerate(_read_quietly(sheet.iter_rows()), 1):
             yield number, trimmed([None if cell.value is None else _value(cell) for cell in row])
     except _DAMAGE as error:
         yield Unread(number + 1, b"", BAD_TABLE, f"damaged from here on: the rest cannot be read ({first_line(error)})")
 
 
-def _without_warnings(rows: Iterator[_Row]) -> Iterator[_Row]:
-    """The rows, without openpyxl's warnings about parts that it ignores; the caller's own filters are unchanged."""
+def _read_quietly(rows: Iterator[_Row]) -> Iterator[_Row]:
     while True:
-        with warnings.catch_warnings(action="ignore"):
+        with _without_warnings():
             row = next(rows, None)
         if row is None:
             return
         yield row
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Hide openpyxl's warnings about parts that it ignores, such as the rules of a form.
+
+    `catch_warnings` changes the filters of all threads: the lock keeps two readers apart, and the filter is narrow.
+    """
+    with _changing_filters, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="openpyxl")
+        yield
 
 
 def _value(cell: Any) -> Any:
