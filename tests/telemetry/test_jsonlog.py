@@ -2,13 +2,13 @@
 
 import io
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.review_rule import ReviewRule

@@ -1,6 +1,5 @@
 """Rows on their way in batches: prepared, submitted, waited for, collected."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.money import to_usd
@@ -10,8 +9,7 @@ from llmbatch.observe.events.event import Event, Level, dollars
 _MB = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPrepared(Event):
+class BatchPrepared(Event, frozen=True):
     """A request file is written, and the most that it can cost is set aside."""
 
     name = "batch.prepared"
@@ -31,8 +29,7 @@ class BatchPrepared(Event):
         return {"part": self.part, "rows": self.rows, "size": self.size, "at_most_usd": to_usd(self.at_most_nanousd)}
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSubmitted(Event):
+class BatchSubmitted(Event, frozen=True):
     """The provider has a part."""
 
     name = "batch.submitted"
@@ -42,8 +39,7 @@ class BatchSubmitted(Event):
     batch: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchExported(Event):
+class BatchExported(Event, frozen=True):
     """A part's request file is where someone else runs it."""
 
     name = "batch.exported"
@@ -53,8 +49,7 @@ class BatchExported(Event):
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAdopted(Event):
+class BatchAdopted(Event, frozen=True):
     """A batch was found at the provider that a session created but could not record."""
 
     name = "batch.adopted"
@@ -64,8 +59,7 @@ class BatchAdopted(Event):
     batch: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchProgress(Event):
+class BatchProgress(Event, frozen=True):
     """A batch changed state."""
 
     name = "batch.progress"
@@ -76,8 +70,7 @@ class BatchProgress(Event):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class BatchStalled(Event):
+class BatchStalled(Event, frozen=True):
     """No progress at the provider for hours; reported once."""
 
     name = "batch.stalled"
@@ -94,8 +87,7 @@ class BatchStalled(Event):
     cancel: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchOfFew(Event):
+class BatchOfFew(Event, frozen=True):
     """Too few rows for a batch to be worth the wait."""
 
     name = "batch.of_few"
@@ -103,8 +95,7 @@ class BatchOfFew(Event):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRefused(Event):
+class BatchRefused(Event, frozen=True):
     """The provider has no room for a part at present; nothing is charged."""
 
     name = "batch.refused"
@@ -115,8 +106,7 @@ class BatchRefused(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRepeated(Event):
+class BatchRepeated(Event, frozen=True):
     """A call about files or batches failed and is retried."""
 
     name = "batch.repeated"
@@ -127,8 +117,7 @@ class BatchRepeated(Event):
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCollected(Event):
+class BatchCollected(Event, frozen=True):
     """A part's answers are in the ledger."""
 
     name = "batch.collected"
@@ -161,8 +150,7 @@ class BatchCollected(Event):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class BatchUneven(Event):
+class BatchUneven(Event, frozen=True):
     """A batch's result files do not hold exactly one line for each row."""
 
     name = "batch.uneven"
@@ -199,8 +187,7 @@ class BatchUneven(Event):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class BatchUsageDiffers(Event):
+class BatchUsageDiffers(Event, frozen=True):
     """The provider's token total for a batch differs from that of its answers: it may have billed retries."""
 
     name = "batch.usage_differs"
@@ -216,8 +203,7 @@ class BatchUsageDiffers(Event):
     ours_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFellBack(Event):
+class BatchFellBack(Event, frozen=True):
     """Rows that kept expiring are sent as single requests, as `--batch-fallback` says."""
 
     name = "batch.fell_back"
@@ -228,8 +214,7 @@ class BatchFellBack(Event):
     way: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchGivenUp(Event):
+class BatchGivenUp(Event, frozen=True):
     """A part will not be collected: its rows are pending again."""
 
     name = "batch.given_up"

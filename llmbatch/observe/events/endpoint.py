@@ -1,12 +1,9 @@
 """What the endpoint says and does, and how a run reacts."""
 
-from dataclasses import dataclass
-
 from llmbatch.observe.events.event import Event, Level
 
 
-@dataclass(frozen=True, slots=True)
-class SentInTheClear(Event):
+class SentInTheClear(Event, frozen=True):
     """The endpoint is called over a network by plain http."""
 
     name = "endpoint.insecure"
@@ -15,8 +12,7 @@ class SentInTheClear(Event):
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointChanged(Event):
+class EndpointChanged(Event, frozen=True):
     """Requests go to another server than in the previous session."""
 
     name = "endpoint.changed"
@@ -26,8 +22,7 @@ class EndpointChanged(Event):
     before: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestAdapted(Event):
+class RequestAdapted(Event, frozen=True):
     """The endpoint refuses a parameter; the run continues in another known form."""
 
     name = "request.adapted"
@@ -38,8 +33,7 @@ class RequestAdapted(Event):
     going_on_with: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceTierChanged(Event):
+class ServiceTierChanged(Event, frozen=True):
     """Answers are served at another tier than the one requested, or do not say which; reported once per session."""
 
     name = "tier.changed"
@@ -59,8 +53,7 @@ class ServiceTierChanged(Event):
         return f"requested the {self.asked} tier, served at {self.served}: rows count at the price of the served tier"
 
 
-@dataclass(frozen=True, slots=True)
-class WindowStated(Event):
+class WindowStated(Event, frozen=True):
     """A refusal states the model's context window, which was unknown."""
 
     name = "window.stated"
@@ -74,8 +67,7 @@ class WindowStated(Event):
     """Tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLimitRaised(Event):
+class OutputLimitRaised(Event, frozen=True):
     """Answers were cut off at the run's output limit and complete with a higher one: the limit is raised."""
 
     name = "output_limit.raised"
@@ -96,8 +88,7 @@ class OutputLimitRaised(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NotAnsweredYet(Event):
+class NotAnsweredYet(Event, frozen=True):
     """The endpoint has answered nothing so far; the request is sent again."""
 
     name = "endpoint.unanswered"
@@ -118,8 +109,7 @@ class NotAnsweredYet(Event):
         return f"{self.failure}; retrying{which} in {self.wait_s:,.0f} s"
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimited(Event):
+class RateLimited(Event, frozen=True):
     """A rate limit has held requests back for some seconds; reported once for each limit."""
 
     name = "rate.limited"
@@ -128,8 +118,7 @@ class RateLimited(Event):
     """In words, with where it is known from."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineLacks(Event):
+class MachineLacks(Event, frozen=True):
     """This machine cannot send as many requests at once; reported once for each missing resource."""
 
     name = "machine.lacks"
@@ -139,8 +128,7 @@ class MachineLacks(Event):
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutageBegan(Event):
+class OutageBegan(Event, frozen=True):
     """The endpoint is down."""
 
     name = "outage.began"
@@ -161,8 +149,7 @@ class OutageBegan(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OutageOver(Event):
+class OutageOver(Event, frozen=True):
     """The endpoint answers again."""
 
     name = "outage.over"

@@ -1,8 +1,10 @@
 """What every event is: a stable name and fields for machines, a sentence for people."""
 
-from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from llmbatch.core.money import NANO
 
@@ -15,9 +17,8 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened. The dataclass's fields are what machines get; names and fields are kept stable."""
+class Event(Struct, frozen=True, gc=False):
+    """One thing that happened. Its fields are what machines get; names and fields are kept stable."""
 
     name: ClassVar[str]
     level: ClassVar[Level] = Level.INFO
@@ -30,7 +31,7 @@ class Event:
     @property
     def message(self) -> str:
         """A sentence of plain text, for logs too: documents' texts are not in it."""
-        return self.template.format_map({field.name: getattr(self, field.name) for field in fields(self)})
+        return self.template.format_map(asdict(self))
 
     @property
     def shown(self) -> str:

@@ -1,7 +1,8 @@
 """Inputs and their rows: how they are read, what is skipped, what changed."""
 
-from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
+
+from msgspec.structs import asdict
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
@@ -11,8 +12,7 @@ _SAMPLE = 80
 """Characters of a document."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldsChosen(Event):
+class FieldsChosen(Event, frozen=True):
     """How an input is written, and which of its fields are the text and the id, as far as the user did not say so."""
 
     name = "input.fields"
@@ -42,8 +42,7 @@ class FieldsChosen(Event):
         return {name: value for name, value in asdict(self).items() if name != "sample"}
 
 
-@dataclass(frozen=True, slots=True)
-class InputPutRight(Event):
+class InputPutRight(Event, frozen=True):
     """What was skipped, filled in or unreadable in an input, once all of it was read."""
 
     name = "input.put_right"
@@ -57,8 +56,7 @@ class InputPutRight(Event):
         return f"{self.file}: {', '.join(self.remarks)}"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryBegun(Event):
+class QueryBegun(Event, frozen=True):
     """A database is queried for its rows before the session begins: nothing else happens until all have arrived."""
 
     name = "query.begun"
@@ -66,8 +64,7 @@ class QueryBegun(Event):
     database: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueryCopied(Event):
+class QueryCopied(Event, frozen=True):
     """The rows of a query were copied into the run folder: the run is about these."""
 
     name = "query.copied"
@@ -84,8 +81,7 @@ class QueryCopied(Event):
         return f"{self.database}: {counted(self.rows, 'row')} of the query copied to {self.file}{remarks}"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryCopyKept(Event):
+class QueryCopyKept(Event, frozen=True):
     """The last session did not finish: its rows are used again, and the query is not run again."""
 
     name = "query.copy_kept"
@@ -95,8 +91,7 @@ class QueryCopyKept(Event):
     copied_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadBegun(Event):
+class DownloadBegun(Event, frozen=True):
     """A remote file is requested before the session begins: nothing else happens until all of it has arrived."""
 
     name = "input.download_begun"
@@ -104,8 +99,7 @@ class DownloadBegun(Event):
     input: str
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadLost(Event):
+class DownloadLost(Event, frozen=True):
     """A download was interrupted and is retried."""
 
     name = "input.download_lost"
@@ -116,8 +110,7 @@ class DownloadLost(Event):
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class InputDownloaded(Event):
+class InputDownloaded(Event, frozen=True):
     """A remote file is in the run folder; `is_new` where it was fetched, and not there already."""
 
     name = "input.downloaded"
@@ -132,8 +125,7 @@ class InputDownloaded(Event):
         return f"{self.input}: {how} ({self.bytes:,} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadKept(Event):
+class DownloadKept(Event, frozen=True):
     """A remote file can no longer be fetched, and the run continues with its copy."""
 
     name = "input.download_kept"
@@ -143,8 +135,7 @@ class DownloadKept(Event):
     copied_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputsReplaced(Event):
+class InputsReplaced(Event, frozen=True):
     """A run folder that the user named gets other inputs than before."""
 
     name = "input.replaced"
@@ -162,8 +153,7 @@ class InputsReplaced(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InputChanged(Event):
+class InputChanged(Event, frozen=True):
     """An input changed since the previous session or while this one read it."""
 
     GREW: ClassVar[str] = "grew"
@@ -201,8 +191,7 @@ class InputChanged(Event):
         return f"{self.input} changed since it was last read: the results are for its present content"
 
 
-@dataclass(frozen=True, slots=True)
-class InputPassedOver(Event):
+class InputPassedOver(Event, frozen=True):
     """A folder or a pattern has files that are not inputs."""
 
     name = "input.passed_over"
@@ -218,8 +207,7 @@ class InputPassedOver(Event):
         return f"{self.folder}: ignored: {counts}; for example {', '.join(self.examples)}"
 
 
-@dataclass(frozen=True, slots=True)
-class RowRejected(Event):
+class RowRejected(Event, frozen=True):
     """A row of the input cannot be used; the first few of each kind are reported one by one."""
 
     name = "row.rejected"
@@ -231,8 +219,7 @@ class RowRejected(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowsRejected(Event):
+class RowsRejected(Event, frozen=True):
     """Further rows of the input cannot be used for the same reason."""
 
     name = "rows.rejected"

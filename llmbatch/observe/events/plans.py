@@ -1,16 +1,16 @@
 """What is asked, of which model, at what price: before anything is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmbatch.core.money import to_usd
 from llmbatch.core.plurals import counted
 from llmbatch.observe.events.event import Event, Level, dollars, time_span
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixPlanned(Event):
+class PrefixPlanned(Event, frozen=True):
     """What the stable part of each request holds, and how much of it the provider's cache should serve."""
 
     name = "prefix.planned"
@@ -23,8 +23,7 @@ class PrefixPlanned(Event):
     template = "prompt: {why}"
 
 
-@dataclass(frozen=True, slots=True)
-class ArmEstimated:
+class ArmEstimated(Struct, frozen=True, gc=False):
     """What one arm of a run will cost, nano-dollars; None where its price is not known."""
 
     arm: str
@@ -43,8 +42,7 @@ class ArmEstimated:
         return f"{asked}: {dollars(share * self.low_nanousd)} to {dollars(share * self.high_nanousd)}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunEstimated(Event):
+class RunEstimated(Event, frozen=True):
     """The run's cost, from a first look at its input. Costs are None where a model's price is not known."""
 
     name = "run.estimate"
@@ -101,8 +99,7 @@ class RunEstimated(Event):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class PacksMadeSmaller(Event):
+class PacksMadeSmaller(Event, frozen=True):
     """The model cannot handle so many rows in a request: too many had to be asked about again."""
 
     name = "packs.smaller"
@@ -121,8 +118,7 @@ class PacksMadeSmaller(Event):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PackingDecided(Event):
+class PackingDecided(Event, frozen=True):
     """`--rows-per-request auto` has decided, by what a comparison has measured."""
 
     name = "packing.decided"
@@ -136,8 +132,7 @@ class PackingDecided(Event):
         return f"{'one row per request' if self.rows == 1 else f'{self.rows} rows per request'}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChanged(Event):
+class PlanChanged(Event, frozen=True):
     """What is asked has changed since the last session, so that finished rows are sent again."""
 
     name = "plan.changed"
@@ -164,8 +159,7 @@ class PlanChanged(Event):
         return {"changed": self.changed, "rows": self.rows, "cost_usd": cost_usd, "offline": self.offline}
 
 
-@dataclass(frozen=True, slots=True)
-class PriceUnknown(Event):
+class PriceUnknown(Event, frozen=True):
     """No price is published for this model at this endpoint, and the user gave none."""
 
     name = "price.unknown"
@@ -174,8 +168,7 @@ class PriceUnknown(Event):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class PriceNone(Event):
+class PriceNone(Event, frozen=True):
     """The endpoint is the user's own server."""
 
     name = "price.none"
@@ -183,8 +176,7 @@ class PriceNone(Event):
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRetires(Event):
+class ModelRetires(Event, frozen=True):
     """The model's provider has announced its shutdown."""
 
     name = "model.retires"
@@ -195,8 +187,7 @@ class ModelRetires(Event):
     """The date, ISO 8601."""
 
 
-@dataclass(frozen=True, slots=True)
-class WayChosen(Event):
+class WayChosen(Event, frozen=True):
     """`--cheapest` has chosen: single requests (`sync`), the flex tier, or batches."""
 
     name = "way.chosen"
@@ -219,8 +210,7 @@ class WayChosen(Event):
         return {"way": self.way, "cost_usd": cost, "costs_usd": {w: to_usd(c) for w, c in self.costs_nanousd.items()}}
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceTierUnpriced(Event):
+class ServiceTierUnpriced(Event, frozen=True):
     """A service tier is requested that has no published price for the model."""
 
     name = "tier.unpriced"
@@ -233,8 +223,7 @@ class ServiceTierUnpriced(Event):
     tier: str
 
 
-@dataclass(frozen=True, slots=True)
-class TruncationUnbounded(Event):
+class TruncationUnbounded(Event, frozen=True):
     """Long documents are to be cut, but the allowed length is unknown."""
 
     name = "truncation.unbounded"
@@ -243,8 +232,7 @@ class TruncationUnbounded(Event):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabelsPlanned(Event):
+class LabelsPlanned(Event, frozen=True):
     """It was decided how labels are listed."""
 
     name = "labels.planned"
@@ -252,8 +240,7 @@ class LabelsPlanned(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationUsed(Event):
+class CalibrationUsed(Event, frozen=True):
     """The task's calibration applies to this run."""
 
     name = "calibration.used"
@@ -264,8 +251,7 @@ class CalibrationUsed(Event):
     """Gold rows that it was fitted on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdsUsed(Event):
+class ThresholdsUsed(Event, frozen=True):
     """The task's labels have review thresholds of their own that apply to this run."""
 
     name = "thresholds.used"
@@ -277,8 +263,7 @@ class ThresholdsUsed(Event):
     """Whether there is one for all other labels together."""
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationMissing(Event):
+class CalibrationMissing(Event, frozen=True):
     """There is a calibration file, but nothing in it applies to this run."""
 
     name = "calibration.missing"
@@ -290,8 +275,7 @@ class CalibrationMissing(Event):
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogprobsUnknown(Event):
+class LogprobsUnknown(Event, frozen=True):
     """Confidence was to be measured, and the model is known to give no log-probabilities."""
 
     name = "confidence.reported"
@@ -300,8 +284,7 @@ class LogprobsUnknown(Event):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArmBegins(Event):
+class ArmBegins(Event, frozen=True):
     """A comparison starts its next arm."""
 
     name = "compare.arm"

@@ -1,6 +1,5 @@
 """A run and its folder: what was found there, how it goes, how it ends."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.money import to_usd
@@ -8,8 +7,7 @@ from llmbatch.core.plurals import counted
 from llmbatch.observe.events.event import Event, Level
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSalvaged(Event):
+class LedgerSalvaged(Event, frozen=True):
     """Damaged lines were moved out of the ledger, as `llmbatch repair` or `--salvage` asked."""
 
     name = "ledger.salvaged"
@@ -22,8 +20,7 @@ class LedgerSalvaged(Event):
         return f"{counted(self.lines, 'damaged ledger line')} moved aside; the rows are sent again"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTorn(Event):
+class LedgerTorn(Event, frozen=True):
     """The ledger's last line was incomplete."""
 
     name = "ledger.torn"
@@ -32,8 +29,7 @@ class LedgerTorn(Event):
     moved_to: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogShrank(Event):
+class LogShrank(Event, frozen=True):
     """A log is shorter than when the results were written: lines were cut off, or it is an older copy."""
 
     name = "log.shrank"
@@ -48,8 +44,7 @@ class LogShrank(Event):
         return f"{self.file} lost {lost} since the results were written; the lost rows are sent again"
 
 
-@dataclass(frozen=True, slots=True)
-class FolderMigrated(Event):
+class FolderMigrated(Event, frozen=True):
     """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
 
     name = "folder.migrated"
@@ -57,8 +52,7 @@ class FolderMigrated(Event):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class PossiblyBilledFound(Event):
+class PossiblyBilledFound(Event, frozen=True):
     """A killed session had requests in flight, whose outcome is unknown."""
 
     name = "requests.possibly_billed"
@@ -77,8 +71,7 @@ class PossiblyBilledFound(Event):
         return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nanousd)}
 
 
-@dataclass(frozen=True, slots=True)
-class SentLogDamaged(Event):
+class SentLogDamaged(Event, frozen=True):
     """Unreadable lines of `sent.log`: each is counted as a billed request."""
 
     name = "requests.log_damaged"
@@ -98,8 +91,7 @@ class SentLogDamaged(Event):
         return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nanousd)}
 
 
-@dataclass(frozen=True, slots=True)
-class ReuseUnavailable(Event):
+class ReuseUnavailable(Event, frozen=True):
     """The answer cache cannot be used (any more): rows that it holds are sent again."""
 
     name = "reuse.unavailable"
@@ -112,8 +104,7 @@ class ReuseUnavailable(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class CanaryDropped(Event):
+class CanaryDropped(Event, frozen=True):
     """The canary is worse than the control: it gets no more rows."""
 
     name = "canary.dropped"
@@ -122,8 +113,7 @@ class CanaryDropped(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CanaryExpanded(Event):
+class CanaryExpanded(Event, frozen=True):
     """The canary does well: it gets more rows."""
 
     name = "canary.expanded"
@@ -131,8 +121,7 @@ class CanaryExpanded(Event):
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class SignalReceived(Event):
+class SignalReceived(Event, frozen=True):
     """SIGINT, SIGTERM or SIGHUP, or the program that called, interrupts the run: it ends in order."""
 
     name = "run.signal"
@@ -142,8 +131,7 @@ class SignalReceived(Event):
     """The signal's name, or `the caller`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStopping(Event):
+class RunStopping(Event, frozen=True):
     """A guard, a limit, the server or a failure ended the run; what is in flight may still come in."""
 
     name = "run.stopping"
@@ -153,8 +141,7 @@ class RunStopping(Event):
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class NulsReplaced(Event):
+class NulsReplaced(Event, frozen=True):
     """A database cannot store NUL in texts, so some values were written differently."""
 
     name = "outputs.nuls_replaced"
@@ -163,8 +150,7 @@ class NulsReplaced(Event):
     values: int
 
 
-@dataclass(frozen=True, slots=True)
-class OutputsRolling(Event):
+class OutputsRolling(Event, frozen=True):
     """The outputs of a run whose input has not ended yet are written every few seconds."""
 
     name = "outputs.rolling"

@@ -1,14 +1,12 @@
 """Budgets, alerts, and those who watch a run."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.money import to_usd
 from llmbatch.observe.events.event import Event, Level
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAlert(Event):
+class BudgetAlert(Event, frozen=True):
     """A share of a budget is spent, as `--alert-at` says."""
 
     name = "budget.alert"
@@ -42,8 +40,7 @@ class BudgetAlert(Event):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class AlertCommandFailed(Event):
+class AlertCommandFailed(Event, frozen=True):
     """`--alert-command` failed; the run continues."""
 
     name = "budget.alert_command_failed"
@@ -52,8 +49,7 @@ class AlertCommandFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpendNotRecorded(Event):
+class SpendNotRecorded(Event, frozen=True):
     """The spend store cannot be written; without a daily budget the run continues."""
 
     name = "spend.not_recorded"
@@ -62,8 +58,7 @@ class SpendNotRecorded(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class RateNotShared(Event):
+class RateNotShared(Event, frozen=True):
     """The rate store cannot be used: the run keeps to the limits as if it were the only process."""
 
     name = "rate.not_shared"
@@ -71,8 +66,7 @@ class RateNotShared(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class ObserverFailed(Event):
+class ObserverFailed(Event, frozen=True):
     """An observer of the run (a log file, an exporter) failed; the run itself did not."""
 
     name = "observer.failed"
@@ -82,8 +76,7 @@ class ObserverFailed(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExportFailed(Event):
+class ExportFailed(Event, frozen=True):
     """Telemetry cannot be sent; reported once."""
 
     name = "telemetry.export_failed"
