@@ -1,6 +1,7 @@
 """`llmbatch classify`: the main job."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,6 +16,10 @@ from llmbatch.cli.options.run import run_options
 from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.options.task import TaskOptions
+
+if TYPE_CHECKING:
+    from llmbatch.estimate.result import ModelEstimate
+    from llmbatch.runs.options import RunOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -39,7 +44,6 @@ def classify(
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.core.filenames import shell_command
-    from llmbatch.estimate.estimate import dear_run
     from llmbatch.observe.observer import Observers
     from llmbatch.session.run import classify_run
     from llmbatch.telemetry.watch import watch
@@ -57,12 +61,18 @@ def classify(
         cheapest=batch.to_cheapest(),
         command=shell_command(["llmbatch", *map(_public, sys.argv[1:])]),
     )
-    confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))
+    confirmation.ask(lambda above_nanousd: _dear_run(options, above_nanousd))
     confirm_batch_of_few(options)
     watching = screen.to_watch_options()
     with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = classify_run(options, observers)
     present(summary, json=screen.json, watching=watching)
+
+
+def _dear_run(options: "RunOptions", above_nanousd: int) -> "ModelEstimate | None":
+    from llmbatch.estimate.estimate import dear_run
+
+    return dear_run(options, above_nanousd)
 
 
 def _public(argument: str) -> str:

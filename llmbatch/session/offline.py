@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from llmbatch.engine.sending import Sending
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
-from llmbatch.simulate.child import offline_endpoint
 
 
 @contextmanager
@@ -15,5 +14,7 @@ def served_endpoint(endpoint: Endpoint | None, sending: Sending) -> Iterator[End
     if endpoint is not None:
         yield endpoint
         return
+    from llmbatch.simulate.child import offline_endpoint  # noqa: PLC0415 - its faults take 15 ms to define
+
     with offline_endpoint(sending.offline_arguments, meanwhile=load_sdk) as url:
         yield Endpoint(url, "offline", on_loopback=True)

@@ -13,7 +13,7 @@ from llmbatch.core.redact import Redactor
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.plan import Plan, asked_model, make_plan, review_threshold
-from llmbatch.observe.events import LabelsPlanned
+from llmbatch.observe.events import LabelsPlanned, WayChosen
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import Summary
 from llmbatch.provider.client import Endpoint
@@ -51,7 +51,6 @@ from llmbatch.session.session import Session
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.shard_budget import with_one_limit
 from llmbatch.session.stop_handle import StopHandle
-from llmbatch.session.way_choice import with_cheapest_way
 from llmbatch.task.load import load_task
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
@@ -72,7 +71,7 @@ def classify_run(
         UsageError: the input, the task or an option cannot be used; nothing was sent.
         FolderBusy: another process works on the folder.
     """
-    options, chosen = with_cheapest_way(options)
+    options, chosen = _with_way_chosen(options)
     loaded = load_task(options.task)
     endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice), options.choice.dialect)
     whole = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
@@ -205,6 +204,15 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             command=_retry_command(path, options),
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
+
+
+def _with_way_chosen(options: RunOptions) -> tuple[RunOptions, tuple[WayChosen, ...]]:
+    """The options as they are, unless the way that costs least is to be found."""
+    if options.cheapest is None:
+        return options, ()
+    from llmbatch.session.way_choice import with_cheapest_way  # noqa: PLC0415 - it takes an estimate
+
+    return with_cheapest_way(options)
 
 
 def _address(endpoint: Endpoint | None) -> str:

@@ -26,8 +26,6 @@ from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.engine.feed import feed
 from llmbatch.engine.intake import FailedBefore, Intake, skips
 from llmbatch.engine.tally import SessionTally, merged
-from llmbatch.estimate.arm_jobs import Beside
-from llmbatch.estimate.estimate import quick_estimate
 from llmbatch.observe.events import RunStopping
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import Progress
@@ -37,7 +35,6 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import OpenLedger
-from llmbatch.session.changed import plan_changed
 from llmbatch.session.field_report import field_report
 from llmbatch.session.rejections import Rejections
 from llmbatch.session.rolling import keep_rolling
@@ -238,6 +235,8 @@ class SessionLoop:
         return [look]
 
     def _tell_change(self, before: RunRecord, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        from llmbatch.session.changed import plan_changed  # noqa: PLC0415 - it takes an estimate
+
         rows = self._source.read_again(lambda _: None)  # for standard input, the last session's copy
         with suppress(LLMBatchError):
             change = plan_changed(self._plan, before, rows, self._opened.ledger, is_skipped, prices)
@@ -247,6 +246,9 @@ class SessionLoop:
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         if self._source.is_stream:
             return  # it can be read only once
+        from llmbatch.estimate.arm_jobs import Beside  # noqa: PLC0415 - a quiet run has no estimate
+        from llmbatch.estimate.estimate import quick_estimate  # noqa: PLC0415
+
         plan, rows = self._plan, self._read_again()
         with suppress(LLMBatchError):  # errors in the input are reported when it is read
             estimate = quick_estimate(

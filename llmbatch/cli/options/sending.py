@@ -200,7 +200,6 @@ class SendingOptions(OptionGroup):
         from llmbatch.provider.retry import RetryPolicy
         from llmbatch.runs.options import parse_deadline
         from llmbatch.runs.rates import parse_rate_store
-        from llmbatch.simulate import parse_fault
 
         if self.fault and not self.offline:
             raise UsageError("--fault needs --offline", hint="remove --fault, or add --offline")
@@ -209,8 +208,11 @@ class SendingOptions(OptionGroup):
             raise UsageError(
                 f"--retry-wait-min {patient.retry_wait_min:g} is more than --retry-wait-max {patient.retry_wait_max:g}"
             )
-        for fault in self.fault or ():
-            parse_fault(fault)
+        if self.fault:
+            from llmbatch.simulate import parse_fault
+
+            for fault in self.fault:
+                parse_fault(fault)
         return Sending(
             base_url=self.base_url,
             api_version=self.api_version,
