@@ -1,8 +1,8 @@
-"""Databases: a query's rows, and tables that are written to. SQLite by the standard library, PostgreSQL by psycopg.
+"""Databases: reads a query's rows, and writes tables. SQLite with the standard library, PostgreSQL with psycopg.
 
-`address` says which database a text names; `reading` gives a query's rows with the values of `values`; `writing` puts
-rows into `tables`. Each has one module for SQLite and one for PostgreSQL. `lasting` is for what processes share.
-Nothing here knows of runs and inputs.
+`address` parses the address of a database; `reading` returns a query's rows with the values of `values`; `writing` puts
+rows into `tables`. Each has one module for SQLite and one for PostgreSQL. `lasting` is for data that processes share.
+Nothing here depends on runs and inputs.
 """
 
 from llmbatch.databases.address import DatabaseAddress, is_database, parse_address

@@ -1,4 +1,4 @@
-"""Addresses of databases, as people write them, and the names that they go by in files and on screens."""
+"""Addresses of databases, as people write them, and their names in files and on screens."""
 
 import re
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _OTHERS = frozenset(
     }
 )
 _PUBLIC_PARAMETERS = ("host", "port", "dbname", "user", "service")
-"""Of a PostgreSQL address: all others are left out of its name, `password` and `sslpassword` among them."""
+"""Parameters of a PostgreSQL address that are part of its name: all others, such as `password`, are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class DatabaseAddress:
 
     @property
     def stem(self) -> str:
-        """A name for files made from it: the file's without its suffix, or the database's."""
+        """A name for files derived from it: the file's name without its suffix, or the database's name."""
         if self.kind == SQLITE:
             return str(Path(self.target).with_suffix(""))
         place, _, parameters = self.name.partition("://")[2].partition("?")
@@ -58,7 +58,7 @@ def is_database(name: str) -> bool:
 
 
 def parse_address(text: str) -> DatabaseAddress:
-    """A database's address as SQLAlchemy and libpq have it: `sqlite:///FILE`, `postgresql://USER@HOST/DATABASE`.
+    """A database's address in the form of SQLAlchemy and libpq: `sqlite:///FILE`, `postgresql://USER@HOST/DATABASE`.
 
     Raises:
         UsageError: it is not an address, or the database is not supported.
@@ -74,7 +74,7 @@ def parse_address(text: str) -> DatabaseAddress:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text has no bytes of the command line that are not UTF-8 (PEP 383)."""
+    """Whether a text contains no bytes of the command line that are not UTF-8 (PEP 383)."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -89,7 +89,7 @@ def _sqlite(rest: str) -> DatabaseAddress:
 
 def _postgresql(rest: str) -> DatabaseAddress:
     user, at, place = rest.rpartition("@")
-    if set(user) & set("/?@"):  # libpq would take a part of the password for the host or the port, and name it
+    if set(user) & set("/?@"):  # libpq would read a part of the password as the host or the port, and show it
         raise UsageError(
             "the PostgreSQL address has an @, / or ? in its user or password",
             hint="write them as %40, %2F and %3F; or leave the password to PGPASSWORD or ~/.pgpass",

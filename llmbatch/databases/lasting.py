@@ -1,4 +1,4 @@
-"""A connection that lasts as long as a process, for what processes share in a PostgreSQL database."""
+"""A connection that lasts as long as a process, for data that processes share in a PostgreSQL database."""
 
 import threading
 from contextlib import ExitStack, contextmanager
@@ -26,14 +26,14 @@ class LastingConnection:
         purpose: str,
         hint: str,
     ) -> None:
-        """Connect, each statement a transaction of its own, and make the tables where there are none.
+        """Connect, with each statement in its own transaction, and create missing tables.
 
         Args:
             address: of the database.
-            make_tables: makes them; called after each connecting.
-            tables: what they are called, as a message names them.
-            purpose: what it is for, as a message names it: `the spend store`.
-            hint: what to do where the database is gone, or refuses what is asked.
+            make_tables: creates them; called after each connection.
+            tables: their names, for messages.
+            purpose: the purpose of the connection, for messages: `the spend store`.
+            hint: what to do if the database is unreachable, or refuses a statement.
 
         Raises:
             UsageError: there is no connection, or the server refuses the tables.
@@ -51,7 +51,7 @@ class LastingConnection:
         """The connection, while no other thread has it.
 
         Raises:
-            StorageFailed: it is lost and cannot be made again, or the server refuses what is asked.
+            StorageFailed: it is lost and cannot be restored, or the server refuses a statement.
         """
         from psycopg import Error  # noqa: PLC0415 - comes with an extra
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, by psycopg (extra `sql`)."""
+"""PostgreSQL, with psycopg (extra `sql`)."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ set local intervalstyle = 'iso_8601';
 set local bytea_output = 'hex';
 set local extra_float_digits = 1
 """
-"""How values are written. What a query means is left as the server and its user have it, the time zone too."""
+"""Settings for the text form of values. Those that affect the meaning of a query, like the time zone, are unchanged."""
 _TABLES = """
 select case when table_schema = 'public' then quote_ident(table_name)
     else quote_ident(table_schema) || '.' || quote_ident(table_name) end
@@ -34,10 +34,10 @@ order by table_schema <> 'public', 1
 
 @contextmanager
 def query_postgresql(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
-    """The rows of a query, all as they stand when it begins, in a transaction that cannot write.
+    """The rows of a query, all in their state when it begins, in a transaction that cannot write.
 
     Raises:
-        UsageError: there is no connection, or the server refuses the query; also while rows are taken.
+        UsageError: there is no connection, or the server refuses the query; also while rows are read.
     """
     with connected(address) as connection, query_errors(address):
         from llmbatch.databases.postgresql_values import read_as_written  # noqa: PLC0415 - comes with an extra
@@ -52,7 +52,7 @@ def query_postgresql(address: DatabaseAddress, query: str) -> Iterator[QueryResu
 
 
 def postgresql_tables(address: DatabaseAddress) -> list[str]:
-    """The tables and views of the user's, as a query names them.
+    """The user's tables and views, with their names in a query.
 
     Raises:
         UsageError: there is no connection.
@@ -65,7 +65,8 @@ def postgresql_tables(address: DatabaseAddress) -> list[str]:
 def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]]":
     """A connection, closed without a commit.
 
-    What the address lacks, libpq takes from `PGPASSWORD`, `~/.pgpass`, `PGSERVICE` and its other variables and files.
+    What the address does not state, libpq reads from `PGPASSWORD`, `~/.pgpass`, `PGSERVICE` and its other variables and
+    files.
 
     Raises:
         UsageError: there is none.
@@ -75,7 +76,7 @@ def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]
         from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
     try:
         named = conninfo_to_dict(address.target)
-    except psycopg.ProgrammingError:  # whose message may have a part of the password
+    except psycopg.ProgrammingError:  # its message may contain a part of the password
         raise UsageError(
             f"{address.name}: not a valid PostgreSQL address",
             hint="postgresql://USER@HOST:PORT/DATABASE, with special characters as %40; the password in PGPASSWORD",
@@ -125,7 +126,7 @@ def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
 def _column_types(connection: "Connection[Any]", query: str) -> set[int]:
     """The types of a query's columns, by their numbers in `pg_type`.
 
-    The server parses the query by itself: it takes one statement only, and no words of ours stand around it.
+    The server parses exactly the query, without any additional text: it accepts a single statement only.
     """
     from psycopg.errors import error_from_result  # noqa: PLC0415 - comes with an extra
 

@@ -1,4 +1,4 @@
-"""Writing to PostgreSQL, by psycopg (extra `sql`)."""
+"""Writes to PostgreSQL, with psycopg (extra `sql`)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +85,7 @@ class PostgresqlTransaction:
         self._connection.execute(statement.encode())
 
     def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> int:
-        """The server reads each value as its column's type has it, and refuses what is none."""
+        """See `Transaction`. The server parses each value by its column's type, and refuses invalid ones."""
         into = f"copy pg_temp.{table} ({listed(columns)}) from stdin"
         changed = 0
         with self._connection.cursor() as cursor, cursor.copy(into.encode()) as copy:
@@ -97,11 +97,11 @@ class PostgresqlTransaction:
         return changed
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
-        """The server has seen to it."""
+        """Do nothing: the server has checked them."""
 
 
 def _without_nul(cell: str | None, value: Any) -> str | None:
-    """A value as text, with U+FFFD in place of NUL, which the server takes nowhere."""
+    """A value as text, with U+FFFD instead of NUL, which the server does not accept."""
     if cell is None or isinstance(value, str):
         return cell and cell.replace("\0", _REPLACEMENT)
     return _NUL_IN_JSON.sub(rf"\1{_REPLACEMENT}", cell)

@@ -1,4 +1,4 @@
-"""PostgreSQL's values in the text that the server writes, which keeps what no Python type holds (44 BC, `infinity`)."""
+"""PostgreSQL's values in the server's text form, which keeps what Python types cannot represent (44 BC, `infinity`)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _UNKNOWN = 0
-"""Stands for all types without a loader of their own: enums, composites, those of extensions."""
+"""For all types without a loader of their own: enums, composites, types of extensions."""
 _ARRAYS = "select oid, typelem, typdelim from pg_type where oid = any(%s::oid[]) and typcategory = 'A'"
 _KEPT = frozenset({"int2", "int4", "int8", "oid", "bool", "record"})
 
@@ -51,11 +51,11 @@ _LOADERS: dict[str, type[Loader]] = {
 
 
 def read_as_written(connection: "Connection[Any]", types: set[int]) -> None:
-    """Have a connection give its values as `QueryResult` has them; arrays as lists, of such values too.
+    """Make a connection return its values in the form of `QueryResult`; arrays as lists of such values.
 
     Args:
         connection: in a transaction.
-        types: those that will come, by their numbers in `pg_type`.
+        types: the expected ones, by their numbers in `pg_type`.
     """
     adapters = connection.adapters
     for kind in adapters.types:

@@ -1,4 +1,4 @@
-"""Reading from a database of either kind."""
+"""Reads from a database of either kind."""
 
 from contextlib import AbstractContextManager
 
@@ -12,10 +12,10 @@ _SHOWN = 20
 
 
 def query_result(address: DatabaseAddress, query: str) -> AbstractContextManager[QueryResult]:
-    """A query's rows, all as they stand when it begins. Nothing is written, whatever the query says.
+    """A query's rows, all in their state when it begins. Nothing is written, whatever the query contains.
 
     Raises:
-        UsageError: the database cannot be opened, or refuses the query; also while rows are taken.
+        UsageError: the database cannot be opened, or refuses the query; also while rows are read.
     """
     if not is_utf8(query):
         raise UsageError(f"{address.name}: the query is not valid UTF-8")
@@ -25,7 +25,7 @@ def query_result(address: DatabaseAddress, query: str) -> AbstractContextManager
 
 
 def query_wanted(address: DatabaseAddress) -> UsageError:
-    """That a database is named without a query, with the tables that it has.
+    """The error for a database without a query, which lists its tables.
 
     Raises:
         UsageError: it cannot be opened.

@@ -1,4 +1,4 @@
-"""SQLite, by the driver of the standard library."""
+"""SQLite, with the driver of the standard library."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from llmbatch.databases.tables import quoted
 from llmbatch.databases.values import real, text
 
 _OTHER_FILES = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
-"""What makes or opens them even in a connection that cannot write, `VACUUM INTO` too."""
+"""Operations that create or open other files even in a read-only connection, including `VACUUM INTO`."""
 _READING_PRAGMAS = frozenset(
     {
         *("collation_list", "compile_options", "data_version", "database_list", "foreign_key_list", "function_list"),
@@ -33,19 +33,19 @@ where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'
 order by name
 """
 _STEPS_BETWEEN_CHECKS = 100_000
-"""Of SQLite's virtual machine: a few milliseconds."""
+"""Instructions of SQLite's virtual machine between checks: a few milliseconds."""
 _NOT_AUTHORIZED = "not authorized"
-"""What SQLite says of some statements without a code of its own."""
+"""SQLite's messages for some statements without an error code of their own."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 Result = TypeVar("Result")
 
 
 @contextmanager
 def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
-    """The rows of a query, all as they stand when it begins, in a connection that cannot write.
+    """The rows of a query, all in their state when it begins, in a connection that cannot write.
 
     Raises:
-        UsageError: the database cannot be opened, or it refuses the query; also while rows are taken.
+        UsageError: the database cannot be opened, or it refuses the query; also while rows are read.
     """
     is_over = Event()
     with _opened(address) as connection, ThreadPoolExecutor(1) as worker:
@@ -54,7 +54,7 @@ def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
         connection.set_progress_handler(is_over.is_set, _STEPS_BETWEEN_CHECKS)
 
         def run(call: Callable[[], Result]) -> Result:
-            """In another thread, since a signal that arrives meanwhile has no effect in this one."""
+            """Call it in another thread, since signals are not handled during a call in this one."""
             try:
                 return worker.submit(call).result()
             except sqlite3.Error as error:
@@ -72,7 +72,7 @@ def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
 
 
 def sqlite_tables(address: DatabaseAddress) -> list[str]:
-    """The tables and views, as a query names them.
+    """The tables and views, with their names in a query.
 
     Raises:
         UsageError: the database cannot be opened.
@@ -118,7 +118,7 @@ def _value(value: Any) -> Any:
 
 
 def _only_reading(action: int, name: str | None, *_: str | None) -> int:
-    """Whether SQLite may do this: the file is open to be read only, what is left are other files and settings.
+    """Whether SQLite may do this: the file is opened read-only, so only other files and settings need protection.
 
     Virtual tables (full-text search, `json_each`) are declared while they are read: allowing `SELECT` alone would lock
     them out.

@@ -1,4 +1,4 @@
-"""Writing to SQLite, by the driver of the standard library."""
+"""Writes to SQLite, with the driver of the standard library."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _DECLARED = {
 
 
 def _exact(value: Any) -> int | float | str:
-    """A number as SQLite keeps it, and as text where it would lose digits."""
+    """A number in SQLite's form, or as text if it would lose digits."""
     literal = written(value) or ""
     if isinstance(value, int):
         return value if type_of(value) is ColumnType.INTEGER else literal
@@ -35,7 +35,7 @@ _CONVERTED: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.REAL: float,
     ColumnType.EXACT: _exact,
 }
-"""How a value gets into a column; in all others it is text."""
+"""How a value is stored in a column of each type; in all others it is text."""
 _NUMERIC_TYPES = ("INT", "REAL", "FLOA", "DOUB")
 """Parts of declared types that mean numbers alone (https://www.sqlite.org/datatype3.html#determination_of_column_affinity)."""
 _BUSY_S = 30
@@ -43,7 +43,7 @@ _BUSY_S = 30
 
 @contextmanager
 def sqlite_transaction(address: DatabaseAddress) -> "Iterator[SqliteTransaction]":
-    """A transaction, committed at the end of the block. A file that is not there is made, and gone again on failure.
+    """A transaction, committed at the end of the block. A missing file is created, and removed again on failure.
 
     Raises:
         UsageError: the database cannot be opened, or refuses something.
@@ -92,7 +92,7 @@ class SqliteTransaction:
         return _DECLARED[column]
 
     def lock(self, table: TableName) -> None:
-        """The whole database is locked from the beginning."""
+        """Do nothing: the whole database is locked from the beginning."""
 
     def execute(self, statement: str) -> None:
         """See `Transaction`."""
@@ -109,7 +109,7 @@ class SqliteTransaction:
         return 0
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
-        """SQLite puts text into columns of numbers, without a word."""
+        """See `Transaction`: SQLite silently stores text in numeric columns."""
         written_to = set(map(self.compared, columns))
         for name, declared in (self.columns_of(table) or {}).items():
             if self.compared(name) not in written_to or not any(part in declared.upper() for part in _NUMERIC_TYPES):

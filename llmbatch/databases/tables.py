@@ -1,4 +1,4 @@
-"""Tables that rows are written to: their names, and the types of their columns by the values that go into them."""
+"""Tables to write rows to: their names, and the types of their columns, from their values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from llmbatch.core.jsonlines import as_text
 from llmbatch.databases.address import is_utf8
 
 _LONGEST_NAME = 63
-"""Bytes: PostgreSQL cuts what is longer, and two names could become one."""
+"""In bytes: PostgreSQL truncates longer names, and two could become the same."""
 _LARGEST_IN_64_BITS = 2**63
 
 
 class ColumnType(Enum):
-    """What a column holds. `EXACT` are numbers that no float keeps."""
+    """The type of a column. `EXACT` is for numbers that floats cannot represent."""
 
     BOOLEAN = auto()
     INTEGER = auto()
@@ -31,7 +31,7 @@ _NUMBERS = (ColumnType.INTEGER, ColumnType.REAL, ColumnType.EXACT)
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table, in a schema where one is named."""
+    """A table, in a schema if one is named."""
 
     table: str
     schema: str | None = None
@@ -41,11 +41,11 @@ class TableName:
 
     @property
     def quoted(self) -> str:
-        """As SQL has it."""
+        """The name in SQL."""
         return ".".join(quoted(part) for part in (self.schema, self.table) if part is not None)
 
     def with_suffix(self, suffix: str) -> "TableName":
-        """The table beside it with something behind its name."""
+        """The table whose name has this suffix."""
         return TableName(self.table + suffix, self.schema)
 
 
@@ -53,8 +53,8 @@ def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
     """A table as the user names it: `labels`, or `reports.labels` in a schema.
 
     Args:
-        text: what the user says.
-        longest_suffix: what tables beside it have behind the name.
+        text: the name.
+        longest_suffix: the longest suffix of related tables' names.
 
     Raises:
         UsageError: it is not a table name.
@@ -68,7 +68,7 @@ def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
 
 
 def check_name(name: str, what: str) -> None:
-    """Refuse a name that a database would refuse or cut.
+    """Refuse a name that a database would refuse or truncate.
 
     Raises:
         UsageError: it is such a name; `what` says what it names.
@@ -78,17 +78,17 @@ def check_name(name: str, what: str) -> None:
 
 
 def quoted(name: str) -> str:
-    """One name as SQL has it, whatever it holds."""
+    """A name quoted for SQL, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names of columns as SQL lists them."""
+    """A list of column names in SQL."""
     return ", ".join(map(quoted, names))
 
 
 def type_of(value: Any) -> ColumnType | None:
-    """The type of one value of a row; None where it has none."""
+    """The type of a value; None if it is null."""
     match value:
         case None:
             return None
@@ -107,7 +107,7 @@ def type_of(value: Any) -> ColumnType | None:
 
 
 def common_type(one: ColumnType | None, value: Any) -> ColumnType | None:
-    """The type of a column that holds values of one type and this value too. All kinds of values are text together."""
+    """The type of a column with values of type `one` and this value. Different types together are text."""
     other = type_of(value)
     if one is None or other is None or one is other:
         return one or other
@@ -117,5 +117,5 @@ def common_type(one: ColumnType | None, value: Any) -> ColumnType | None:
 
 
 def written(value: Any) -> str | None:
-    """A value as a text column holds it: NULL for none."""
+    """A value for a text column: NULL for none."""
     return None if value is None else as_text(value)

@@ -1,4 +1,4 @@
-"""What a database holds, as JSON has it. Numbers and JSON columns keep the text in which the database writes them."""
+"""A database's values as JSON values. Numbers and JSON columns keep the database's own text."""
 
 import json
 import math
@@ -8,12 +8,12 @@ from orjson import Fragment
 
 
 def number(literal: bytes) -> Fragment | str:
-    """A number with all its digits; a string where JSON has none (`NaN`, `Infinity`) or no float is as large."""
+    """A number with all its digits; a string if JSON has none (`NaN`, `Infinity`) or it is out of range for floats."""
     return Fragment(literal) if math.isfinite(float(literal)) else literal.decode()
 
 
 def real(value: float) -> float | str:
-    """A float; a string where JSON has none."""
+    """A float; a string if JSON cannot represent it."""
     return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
@@ -32,7 +32,7 @@ def document(raw: bytes) -> Fragment:
 
 
 def moment(written: str) -> str:
-    """A date or time in ISO 8601, one with a zone in UTC with `Z`; outside of the years 1 to 9999 as it is written."""
+    """A date or time in ISO 8601, with a zone in UTC with `Z`; outside the years 1 to 9999 unchanged."""
     try:
         parsed = datetime.fromisoformat(written)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Writing to tables: rows take the place of those with the same ids, in one transaction for all tables.
+"""Writes to tables: rows replace those with the same ids, in one transaction for all tables.
 
-Names are quoted (`quoted`, `listed`), and values never stand in a statement.
+Names are quoted (`quoted`, `listed`), and values are never part of a statement.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,31 +20,31 @@ _AT_ONCE = 1_000
 
 
 class Transaction(Protocol):
-    """A transaction on a database: all of it happens, or nothing."""
+    """A transaction on a database: everything in it happens, or nothing."""
 
     def compared(self, name: str) -> str:
-        """A column's name as it is compared: with its case or without."""
+        """A column's name for comparison: case-sensitive or not."""
 
     def columns_of(self, table: TableName) -> Mapping[str, str] | None:
-        """The declared types of a table's columns, by their names; None where there is no such table."""
+        """The declared types of a table's columns, by name; None if there is no such table."""
 
     def create(self, table: TableName, columns: Mapping[str, ColumnType]) -> None:
-        """Make a table."""
+        """Create a table."""
 
     def declared(self, column: ColumnType) -> str:
-        """How a column of this type is declared."""
+        """The declaration of a column of this type."""
 
     def lock(self, table: TableName) -> None:
-        """Keep others from writing to a table until the end."""
+        """Prevent others from writing to a table until the end."""
 
     def execute(self, statement: str) -> None:
         """Run a statement without values."""
 
     def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> int:
-        """Add rows to a temporary table; gives how many of their values had a NUL, which the database cannot hold."""
+        """Add rows to a temporary table; returns how many values had a NUL, which the database does not allow."""
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
-        """Refuse staged values that the table would take in spite of its types.
+        """Refuse staged values that the table would accept in spite of its types.
 
         Raises:
             UsageError: there are some.
@@ -61,13 +61,13 @@ class TableReplacement:
         columns: Mapping[str, ColumnType],
         optional: Collection[str] = (),
     ) -> None:
-        """Make the table, or see that it has these columns.
+        """Create the table, or check that it has these columns.
 
         Args:
-            transaction: what it happens in.
-            table: where to.
-            columns: what is to be written; `id` is one of them.
-            optional: those that are left out where the table lacks them.
+            transaction: the transaction.
+            table: the table.
+            columns: the columns to write; `id` is one of them.
+            optional: those that are left out if the table lacks them.
 
         Raises:
             UsageError: the table lacks some of the others.
@@ -78,7 +78,7 @@ class TableReplacement:
         self._rows: list[Sequence[Any]] = []
         self._ids: list[Sequence[Any]] = []
         self.nul_values = 0
-        """Those that have got U+FFFD in place of a NUL."""
+        """Number of values that got U+FFFD instead of a NUL."""
         if (existing := transaction.columns_of(table)) is None:
             transaction.create(table, columns)
         else:
@@ -92,19 +92,19 @@ class TableReplacement:
             transaction.execute(f"create temporary table {name} as select {some} from {table.quoted} where false")  # noqa: S608
 
     def replace(self, row_id: Any) -> None:
-        """Take out what the table has under this id."""
+        """Remove the table's rows with this id."""
         self._ids.append((row_id,))
         if len(self._ids) >= _AT_ONCE:
             self._load_ids()
 
     def add(self, values: Mapping[str, Any]) -> None:
-        """Put a row in; columns that it lacks are null."""
+        """Add a row; columns that it lacks are null."""
         self._rows.append([values.get(name) for name in self._columns])
         if len(self._rows) >= _AT_ONCE:
             self._load_rows()
 
     def finish(self) -> None:
-        """Move all of it into the table.
+        """Move all rows into the table.
 
         Raises:
             UsageError: the table refuses something.
@@ -112,7 +112,7 @@ class TableReplacement:
         self._load_ids()
         self._load_rows()
         self._transaction.check_types(self._staged, self._table, self._columns)
-        self._transaction.lock(self._table)  # no sooner: others write to it while rows are collected
+        self._transaction.lock(self._table)  # not earlier: others write to it while rows are collected
         table, columns = self._table.quoted, listed(self._columns)
         self._transaction.execute(f"delete from {table} where {ID} in (select {ID} from {self._replaced})")  # noqa: S608
         self._transaction.execute(f"insert into {table} ({columns}) select {columns} from {self._staged}")  # noqa: S608
@@ -141,6 +141,6 @@ def table_transaction(address: DatabaseAddress) -> AbstractContextManager[Transa
     """A transaction on a database of either kind, committed at the end of the block.
 
     Raises:
-        UsageError: the database cannot be opened, or refuses something; nothing has changed then.
+        UsageError: the database cannot be opened, or refuses something; nothing is changed.
     """
     return sqlite_transaction(address) if address.kind == SQLITE else postgresql_transaction(address)
