@@ -1,6 +1,6 @@
-"""Retrieves labels by embeddings: a row's first request asks for its document's vector, and its cost is the row's.
+"""Retrieves labels by embeddings: a row's first request asks for its document's vector, and is charged to the row.
 
-The labels' own vectors are asked for once a session, by the first row that needs them.
+The labels' own vectors are requested once per session, by the first row that needs them.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ from llmbatch.task.embedded_candidates import EmbeddedCandidates, LabelVectors, 
 from llmbatch.task.prefix_plan import PrefixPlan
 
 _MOST_TEXTS = 32
-"""Texts in a request for labels: as many as text-embeddings-inference takes ("max-client-batch-size"). Others take
-fewer, and say so in many ways (DashScope 10, with a plain 400): their refusals are answered with half as many."""
+"""Texts in a request for labels: the limit of text-embeddings-inference ("max-client-batch-size"). Others accept fewer,
+and say so in many ways (DashScope 10, with a plain 400): after a refusal, half as many are sent."""
 _BYTES_A_NUMBER = 24
-"""Of a number in JSON with its comma, at most."""
+"""Maximum bytes of a number in JSON with its comma."""
 _SHORTEST_TEXT = 250
 """Characters below which a text is not shortened further for a model with a small window."""
 
@@ -62,14 +62,14 @@ class Embedder:
         loop: RequestLoop,
         failure_policy: FailurePolicy,
     ) -> None:
-        """Set the parts by which vectors are asked for."""
+        """Set the parts with which vectors are requested."""
         self.loop = loop
         self._candidates = candidates
         self._sender = sender
         self._failure_policy = failure_policy
         self._most_texts = _MOST_TEXTS
         self._longest: int | None = None
-        """Characters of a text that the model takes, where an error has shown that it does not take all."""
+        """Characters of a text that the model accepts, if an error has shown that it does not accept all."""
         self._labels: LabelVectors | None = None
         self._asking_for_labels = asyncio.Lock()
 
@@ -77,7 +77,7 @@ class Embedder:
         """The labels to list before a row's document.
 
         Raises:
-            RequestFailedError: no vector was to be had; the failure is classified.
+            RequestFailedError: the request for a vector failed; the failure is classified.
             RunCancelledError: the run stopped first.
             LLMBatchError: all requests would fail the same way.
         """
@@ -127,7 +127,7 @@ class Embedder:
             bill=row.bill,
             failed_before=row.failed_before,
         )
-        if len(texts) == 1:  # several are tried again in parts, so that their failures say nothing about rows
+        if len(texts) == 1:  # several texts are retried in parts, so their failures say nothing about rows
             self._failure_policy.row_began(asked)
         try:
             vectors = await self.loop.until_answered(asked, self._answer)

@@ -1,4 +1,4 @@
-"""How requests list labels that are too many for the prefix: those retrieved for each document, or level by level."""
+"""How requests list labels if there are too many for the prefix: retrieved for each document, or level by level."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class Level:
 
     lists: int
     tokens: int
-    """Of a list, on average."""
+    """Average tokens of a list."""
 
     def opened_by(self, rows: int) -> float:
-        """How many of the lists so many rows come to, if each row's is random: those find nothing in the cache."""
+        """How many lists are used by this many rows, if each row's list is random: their first use is not cached."""
         return float(self.lists * (1 - (1 - 1 / self.lists) ** rows))
 
 
@@ -30,7 +30,7 @@ def label_lists(task: Task, wish: int | None, embedding_model: str | None, diale
 
     Args:
         task: the task.
-        wish: how many labels to list, or another word for it; None leaves it to the task.
+        wish: how many labels to list, or a mode; None leaves it to the task.
         embedding_model: the model whose embeddings retrieve labels; None leaves it to the task.
         dialect: the wire protocol's name.
 
@@ -85,7 +85,7 @@ def _descent(task: Task) -> Descent:
 
 
 def can_descend(task: Task) -> bool:
-    """Whether the task takes one label and its labels are in groups."""
+    """Whether the task has a single label per document, and its labels are in groups."""
     space = task.label_space
     return space.takes_one_label and not space.fields[0].tree.is_flat and len(Descent(task).fields) > 0
 

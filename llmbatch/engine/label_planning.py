@@ -1,8 +1,8 @@
 """Decides whether requests list all labels or those retrieved for their document, by price and measured recall.
 
-All labels in the prefix miss none, and come from the cache; retrieved ones are few, are paid in full, and may miss the
-right one. How often they do is measured on the task's own examples, each half of which is looked for with only the
-other half known. Strict schemas have their limits, and beyond these there is no choice.
+If all labels are in the prefix, none is missing, and they come from the cache; retrieved labels are few, are charged at
+the full price, and may not include the right one. How often they do not is measured on the task's own examples: each
+half is searched for with only the other half known. Beyond the limits of strict schemas, there is no choice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ from llmbatch.task.schema_limits import exceeds_schema
 from llmbatch.tokens import count_tokens
 
 SIZES = (10, 20, 50, 100)
-"""Lengths of lists that are tried."""
+"""Lengths of lists to try."""
 WANTED_RECALL = 0.98
 _UNMEASURED = 50
-"""The length where no examples show what is found."""
+"""The length if there are no examples to measure recall."""
 _FEWEST_EXAMPLES = 30
 _MOST_EXAMPLES = 1_000
 _PRICED = 50
-"""Documents whose lists are counted in tokens."""
+"""Number of documents for which the tokens of lists are counted."""
 _ROWS = 1_000
 _ANSWER_TOKENS = 12
 
@@ -41,21 +41,21 @@ class LabelOption:
     candidates: int | None
     """Labels on a document's list; None for all labels, in the prefix; `LABELS_BY_LEVEL` for a descent."""
     cost_nanousd: int | None
-    """Of the prefix and the lists of 1,000 rows; None where the price is not known."""
+    """Cost of the prefix and the lists of 1,000 rows; None if the price is not known."""
     recall: float | None
-    """Of examples, how many have their label on the list; None where it was not measured."""
+    """Share of examples whose label is on the list; None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelPlan:
-    """What was chosen, and from what."""
+    """The choice and its alternatives."""
 
     candidates: int | None
     options: tuple[LabelOption, ...]
     examples: int
-    """On which the recall was measured."""
+    """Number of examples on which the recall was measured."""
     why: str
-    """In a sentence."""
+    """The decision in a sentence."""
 
 
 def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price: Price | None) -> LabelPlan:
@@ -63,9 +63,9 @@ def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price
 
     Args:
         loaded: the task.
-        choice: the user's, but for this.
-        offline: whether the offline endpoint is asked.
-        price: of the model, where it is known.
+        choice: the user's other choices.
+        offline: whether the offline endpoint is used.
+        price: of the model, if known.
 
     Raises:
         UsageError: the library that retrieves labels is not installed.
@@ -89,7 +89,7 @@ def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price
 
 
 def _only_lists(lists: Sequence[LabelOption], *, has_levels: bool) -> int | None:
-    """The shortest list that finds enough; else levels, by which each label can be reached; else the longest list."""
+    """The shortest list with enough recall; else levels, which can reach each label; else the longest list."""
     enough = [one for one in lists if (one.recall or 0) >= WANTED_RECALL]
     if enough:
         return enough[0].candidates
@@ -99,7 +99,7 @@ def _only_lists(lists: Sequence[LabelOption], *, has_levels: bool) -> int | None
 
 
 def _cheaper(full: LabelOption, lists: Sequence[LabelOption]) -> int | None:
-    """The shortest list that finds enough, if it is cheaper than all labels in the prefix."""
+    """The shortest list with enough recall, if it is cheaper than all labels in the prefix."""
     enough = next((one for one in lists if (one.recall or 0) >= WANTED_RECALL), None)
     if enough is None or enough.cost_nanousd is None or full.cost_nanousd is None:
         return None
@@ -107,7 +107,7 @@ def _cheaper(full: LabelOption, lists: Sequence[LabelOption]) -> int | None:
 
 
 def _about(lists: Sequence[LabelOption], descents: Sequence[LabelOption], chosen: int | None, examples: int) -> str:
-    """What is known of retrieved labels and of a descent, and what was decided."""
+    """A description of retrieved labels and of a descent, and of the decision."""
     by_level = "".join(f"; level by level they cost {_money(one.cost_nanousd)}" for one in descents)
     if not lists:
         return f"{by_level}: all are listed"
@@ -128,7 +128,7 @@ def _money(nanousd: int | None) -> str:
 
 
 def _examples(task: Task) -> Sequence[Example]:
-    """Examples to measure with, evenly from all; none where they are too few to say anything."""
+    """Examples to measure with, evenly from all; empty if there are too few for a measurement."""
     found = (*task.examples, *task.pool)
     if len(found) < _FEWEST_EXAMPLES:
         return ()
@@ -136,7 +136,7 @@ def _examples(task: Task) -> Sequence[Example]:
 
 
 def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> Iterator[tuple[int, float | None]]:
-    """The recall of each length of list, each half of the examples looked for with the other half known."""
+    """The recall of each length of list, searching for each half of the examples with the other half known."""
     halves = examples[::2], examples[1::2]
     ranks = list[int]()
     for known, sought in (halves, halves[::-1]):
@@ -150,7 +150,7 @@ def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> I
 
 
 def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) -> int | None:
-    """What prefix and lists cost in 1,000 rows, after the first; of a descent, also more requests and cold lists."""
+    """The cost of prefix and lists in 1,000 rows, after the first; for a descent, with its requests and cold lists."""
     if price is None:
         return None
     caching = plan.caching
@@ -164,7 +164,7 @@ def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) 
 
 
 def _level_nanousd(plan: Plan, price: Price, level: int, texts: Sequence[str]) -> int:
-    """What a level of a descent costs in 1,000 rows; from the second on with the document and the answer once more."""
+    """The cost of a level of a descent in 1,000 rows; from the second on, with the document and the answer again."""
     caching, tokens = plan.caching, plan.prefix_tokens + plan.levels[level].tokens
     cached = 0 if caching is None else caching.cached_tokens(tokens)
     document = sum(map(count_tokens, texts)) // len(texts) if level else 0
@@ -184,13 +184,13 @@ def with_planned_labels(
     price: Price | None,
     standing: ModelChoice | None,
 ) -> tuple[ModelChoice, LabelPlan | None]:
-    """The choice with what it leaves open about labels decided, and how it was; None where nothing was open.
+    """The choice with an open question about labels decided, and the decision; None if nothing was open.
 
-    Open is it where the user says `auto`, or says nothing of labels that no strict schema takes. A run that stands
-    keeps what was decided when it began.
+    It is open if the user says `auto`, or sets nothing and there are more labels than a strict schema accepts. An
+    existing run keeps the decision made when it began.
 
     Raises:
-        UsageError: labels have to be retrieved, and the library for it is not installed.
+        UsageError: labels must be retrieved, but the library for it is not installed.
     """
     wish = loaded.task.model.candidates if choice.candidates is None else choice.candidates
     is_strict = profile_of(asked_model(loaded.task, choice)).output is OutputMode.JSON_SCHEMA

@@ -1,4 +1,4 @@
-"""What embeddings add to a run's cost, where they retrieve its labels: each document's once, and the labels' own."""
+"""The cost of embeddings, if they retrieve a run's labels: each document's once, and the labels' own."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from llmbatch.estimate.input_scan import Survey
 from llmbatch.task.embedded_candidates import LONGEST_TEXT, EmbeddedCandidates
 
 EMBEDDING = "embedding"
-"""The name of their part of the cost, beside the arms."""
+"""The name of their part of the cost, in addition to the arms."""
 _NOTHING = Range(0.0, 0.0, 0.0)
 
 
@@ -43,12 +43,12 @@ class EmbeddingLook:
         )
 
     def job(self, prices: PriceBook, *, with_labels: bool) -> ArmJob:
-        """What is embedded of the rows seen, and what that costs; also the labels, which are embedded once."""
+        """The embedded texts of the rows seen, and their cost; also those of the labels, which are embedded once."""
         documents, model = self.survey.documents, self.survey.asked.question.model
         labels = sum(map(self._count, self._candidates.texts())) if documents.rows and with_labels else 0
         job = Job(
             requests=documents.rows,
-            prefix_tokens=-FRAME_TOKENS,  # there are no messages, so that nothing frames them
+            prefix_tokens=-FRAME_TOKENS,  # there are no messages, so no tokens frame them
             documents=replace(documents, tokens=documents.tokens + labels),
             cached_tokens=0,
             written_tokens=0,
@@ -67,7 +67,7 @@ def embedding_look(
     *,
     most_bytes: int | None,
 ) -> EmbeddingLook | None:
-    """The look at what a plan embeds; None if it embeds nothing. Takes the arguments of `Survey`."""
+    """Counts what a plan embeds; None if it embeds nothing. Takes the arguments of `Survey`."""
     candidates = asked.candidates
     if not isinstance(candidates, EmbeddedCandidates):
         return None

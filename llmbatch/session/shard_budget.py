@@ -1,7 +1,7 @@
 """One `--max-cost` for all shards of a run, however many processes label them.
 
-What the run has cost is in its ledgers. What the sessions in progress take from the rest of the limit is in a store in
-the run folder: the first of them starts it, by the ledgers, and the others join.
+The ledgers show what the run has cost. A store in the run folder records what the sessions in progress take from the
+rest of the limit: the first of them creates it from the ledgers, and the others join.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ _STORE = "max-cost.sqlite3"
 
 
 def with_one_limit(options: RunOptions, whole: RunFolder, emit: Callable[[Event], None]) -> RunOptions:
-    """The options of a shard whose limit holds over all shards.
+    """The options of a shard whose limit applies to all shards together.
 
     Args:
         options: the user's. Batches have a limit for each shard.
         whole: the folder of the whole run.
-        emit: told of a ledger that had to be mended.
+        emit: called if a ledger had to be repaired.
     """
     budget = options.sending.budget
     if options.batch is not None or budget.max_cost_nanousd is None or budget.of_run is not None:
@@ -36,7 +36,7 @@ def with_one_limit(options: RunOptions, whole: RunFolder, emit: Callable[[Event]
 
 
 class _ShardsStore(SpendStore):
-    """What the sessions in progress take from the limit."""
+    """Records what the sessions in progress take from the limit."""
 
     def __init__(self, whole: RunFolder, emit: Callable[[Event], None]) -> None:
         super().__init__(whole.path / _STORE)
@@ -44,7 +44,7 @@ class _ShardsStore(SpendStore):
         self._emit = emit
 
     def begin_session(self, info: SessionInfo) -> SessionLock:
-        """Register a session, the first one with what the run has cost before."""
+        """Register a session; the first one also records what the run has cost before."""
         with alone(self._whole):
             if not any(self.sign_of_life(session).is_held() for session, _ in self.open_sessions()):
                 self._start_over()

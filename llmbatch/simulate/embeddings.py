@@ -1,4 +1,4 @@
-"""Embeddings of the offline endpoint: what two texts have in common brings their vectors together; no model."""
+"""Embeddings of the offline endpoint: the more two texts have in common, the closer their vectors; no model."""
 
 import math
 from array import array
@@ -14,16 +14,16 @@ from llmbatch.simulate.features import features
 from llmbatch.simulate.reply import RefusedError, reject
 
 _WINDOW = 8_192
-"""Tokens that a text may have (OpenAI, "Vector embeddings": 8,192 for all its models)."""
+"""Maximum tokens of a text (OpenAI, "Vector embeddings": 8,192 for all its models)."""
 _MOST_TEXTS = 2_048
 _DIMENSIONS = 512
 _PLACES = 2
-"""Numbers of the vector that a feature moves: two features rarely share both."""
+"""How many dimensions a feature affects: two features rarely share both."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """What is to be embedded."""
+    """The texts to embed."""
 
     model: str
     texts: tuple[str, ...]
@@ -36,10 +36,10 @@ def read_embedding_request(raw: bytes, *, deployment: str | None) -> EmbeddingRe
 
     Args:
         raw: the body.
-        deployment: the Azure deployment in the path; it stands in for the body's model.
+        deployment: the Azure deployment in the path; it replaces the body's model.
 
     Raises:
-        RefusedError: with OpenAI's answer to what is wrong.
+        RefusedError: with OpenAI's response to the error.
     """
     try:
         body = orjson.loads(raw)
@@ -62,7 +62,7 @@ def read_embedding_request(raw: bytes, *, deployment: str | None) -> EmbeddingRe
 
 
 def check_window(tokens: int) -> None:
-    """Refuse a text of more tokens than the window.
+    """Refuse a text with more tokens than the window.
 
     Raises:
         RefusedError: with OpenAI's 400.
@@ -72,7 +72,7 @@ def check_window(tokens: int) -> None:
 
 
 def embeddings_body(request: EmbeddingRequest, tokens: int) -> bytes:
-    """The answer to a request whose texts have so many tokens."""
+    """The answer to a request whose texts have `tokens` tokens."""
     vectors = [_vector(text) for text in request.texts]
     data = [
         {"object": "embedding", "index": index, "embedding": _written(vector, in_base64=request.in_base64)}

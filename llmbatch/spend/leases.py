@@ -83,7 +83,7 @@ class _LeasedLimit(ABC):
         self._at_store = asyncio.Lock()  # the store and the local state change together
 
     async def reserve(self, nanousd: int) -> str:
-        """Set aside what a request may cost at most. Returns the period that it belongs to.
+        """Reserve the maximum cost of a request. Returns the period that it belongs to.
 
         Raises:
             BudgetReached: it does not fit, and no lease is held that could leave room for it.
@@ -248,7 +248,7 @@ class SharedRunLimit:
         await self._leases.reserve(nanousd)
 
     def settle(self, reserved_nanousd: int, spent_nanousd: int) -> None:
-        """A request has ended: give back what was set aside, and count what it cost or may have cost."""
+        """Release the reservation of a request that has ended, and count what it cost or may have cost."""
         self._leases.settle(WHOLE_RUN, reserved_nanousd, spent_nanousd)
 
     async def beat(self) -> None:

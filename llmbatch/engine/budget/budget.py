@@ -36,7 +36,7 @@ class RunLimit:
         return self._spent_nanousd
 
     async def reserve(self, nanousd: int) -> None:
-        """Set aside what a request may cost at most.
+        """Reserve the maximum cost of a request.
 
         Raises:
             BudgetReached: it does not fit, and nothing is in flight that could leave room for it.
@@ -49,7 +49,7 @@ class RunLimit:
         self._reserved_nanousd += nanousd
 
     def settle(self, reserved_nanousd: int, spent_nanousd: int) -> None:
-        """A request has ended: give back what was set aside, and count what it cost or may have cost."""
+        """Release the reservation of a request that has ended, and count what it cost or may have cost."""
         self._reserved_nanousd -= reserved_nanousd
         self._spent_nanousd += spent_nanousd
         self._settled.set()
@@ -66,7 +66,7 @@ class Budget:
         self._day = day
 
     async def reserve(self, nanousd: int) -> Reservation:
-        """Set aside what a request may cost at most.
+        """Reserve the maximum cost of a request.
 
         Raises:
             BudgetReached: it does not fit into one of the limits, and nothing is in flight that could leave room.
@@ -80,6 +80,6 @@ class Budget:
             raise
 
     def settle(self, reservation: Reservation, spent_nanousd: int) -> None:
-        """A request has ended: give back what was set aside, and count what it cost or may have cost."""
+        """Release the reservation of a request that has ended, and count what it cost or may have cost."""
         self._run.settle(reservation.nanousd, spent_nanousd)
         self._day.settle(reservation.day, reservation.nanousd, spent_nanousd)

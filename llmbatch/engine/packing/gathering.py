@@ -36,7 +36,7 @@ class Gathering:
     """Fills one pack at a time."""
 
     def __init__(self, leave: Callable[[list[Member]], None], *, most_at_once: int) -> None:
-        """`leave` takes a pack that is to be sent. While `most_at_once` are out, one that is not full waits."""
+        """`leave` sends a pack. While `most_at_once` packs are in flight, one that is not full waits."""
         self._leave = leave
         self._most_at_once = most_at_once
         self._members: list[Member] = []
@@ -45,7 +45,7 @@ class Gathering:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, member: Member, *, rows: int, characters: int) -> None:
-        """Take in a row; packs have at most so many rows, and so many characters of text."""
+        """Add a row; packs have at most `rows` rows, and `characters` characters of text."""
         size = len(member.state.row.text)
         if self._members and self._characters + size > characters:
             self._close()

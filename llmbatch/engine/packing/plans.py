@@ -10,11 +10,11 @@ from llmbatch.task.packed_prompt import packed_prefix, packed_schema
 from llmbatch.tokens import kept_counts
 
 LONGEST_PACKED = 4_000
-"""Characters of a text from which on it goes alone: of a long document's cost, the prompt is a small part."""
+"""Texts with more characters are sent alone: for a long document, the prompt is a small part of the cost."""
 LONGEST_PACK = 32_000
-"""Characters of all texts of a pack."""
+"""Maximum characters of all texts in a pack."""
 _CHARACTERS_A_TOKEN = 2
-"""At least, in most languages. Where a text has fewer the window may be exceeded, and the pack is split."""
+"""Characters per token, at least, in most languages. With fewer, the window may be exceeded, and the pack is split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Packing:
     """How many rows share a request."""
 
     rows: int
-    """At most."""
+    """Maximum number."""
     seed: int = 0
-    """Of the order within packs."""
+    """Seed of the order within packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def can_be_packed(plan: Plan) -> bool:
 
 
 def packed_plan(plan: Plan, rows: int) -> Plan:
-    """The plan of requests about so many documents. Its rows have the keys of the plan itself.
+    """The plan of requests about `rows` documents. Its rows have the keys of the plan itself.
 
-    The ceiling of an answer grows with the rows.
+    The output limit grows with the rows.
     """
     prefix = packed_prefix(plan.question.prefix)
     (tokens,) = kept_counts([prefix])
@@ -73,12 +73,12 @@ def packed_plan(plan: Plan, rows: int) -> Plan:
 
 
 def packed_room(plan: Plan, of_one: int, rows: int) -> int:
-    """Output tokens that an answer about so many documents may have, where one about one document may have `of_one`."""
+    """The output limit for an answer about `rows` documents, if that for one document is `of_one`."""
     return of_one + (rows - 1) * plan.answer_tokens
 
 
 def packed_characters(plan: Plan, rows: int) -> int:
-    """Characters that the documents of a pack may have together: what the model's window leaves for them, if known."""
+    """Maximum characters of a pack's documents together: what the model's window leaves for them, if it is known."""
     window = plan.choice.window or profile_of(plan.question.model).context_window
     if window is None:
         return LONGEST_PACK

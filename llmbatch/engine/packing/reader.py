@@ -1,4 +1,4 @@
-"""From a completion about several rows to what it says of each."""
+"""Splits a completion about several rows into the answers for each."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ from llmbatch.task.packed_answer import AnswerPart, PackedAnswerParser, tokens_o
 
 @dataclass(frozen=True, slots=True)
 class RowAnswer:
-    """What a pack's answer says of one row."""
+    """The part of a pack's answer about one row."""
 
     completion: Completion
-    """As if the row had been asked about alone."""
+    """In the form of an answer about the row alone."""
     answer: Answer | None
     failure: Failure | None
     """Why there is no answer."""
@@ -33,10 +33,10 @@ class PackReader:
         self._parser = PackedAnswerParser(AnswerParser(plan.space))
 
     def answers(self, completion: Completion, rows: int) -> list[RowAnswer]:
-        """What a completion says of each row, in the pack's order. Of an answer that was cut, what came whole counts.
+        """A completion's answer for each row, in the pack's order. Of a truncated answer, the complete part counts.
 
         Raises:
-            RequestFailedError: nothing of it can be used, with why, judged.
+            RequestFailedError: none of it can be used; the failure is classified.
         """
         unusable = self._dialect.judge_answer(completion)
         if unusable is not None and (unusable.kind != "truncated" or not completion.content):

@@ -1,4 +1,4 @@
-"""What several rows took together, shared out over them: whole tokens and nano-dollars, whose sums are exact."""
+"""Divides the usage of several rows among them: in whole tokens and nano-dollars, with exact sums."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from llmbatch.core.usage import UsageTotals
 
 
 def shares(total: int, weights: Sequence[int]) -> list[int]:
-    """A total in parts that add up to it, in proportion to their weights as nearly as whole numbers can be.
+    """Whole-number parts that add up to a total, as nearly in proportion to their weights as possible.
 
     Args:
         total: 0 or more.
-        weights: one a part, each above 0.
+        weights: one per part, each above 0.
     """
     whole, so_far, given, parts = sum(weights), 0, 0, list[int]()
     for weight in weights:
@@ -22,11 +22,11 @@ def shares(total: int, weights: Sequence[int]) -> list[int]:
 
 
 def shared_usage(usage: UsageTotals, weights: Sequence[int]) -> list[UsageTotals]:
-    """What each row took of tokens and money. No row has more cached input than input.
+    """Each row's share of tokens and money. No row has more cached input than input.
 
-    What comes from the cache, or goes there, is the beginning that all have in common, and answers are about as long:
-    each row bears an equal part of these. A request whose outcome is unknown may be billed for each of its rows; so
-    counts one whose price is not known.
+    Cache reads and writes concern the common beginning, and answers have similar lengths: each row gets an equal part
+    of these. A request with an unknown outcome counts as possibly billed for each of its rows, and so does one with an
+    unknown price.
     """
     plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
     alike = [1] * len(weights)

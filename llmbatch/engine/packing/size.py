@@ -6,14 +6,14 @@ from collections.abc import Callable
 from llmbatch.observe.events import Event, PacksMadeSmaller
 
 _PACKS = 8
-"""The latest full packs, by which the size is judged."""
+"""How many of the latest full packs are considered."""
 _FEWEST = 3
 _MOST_AGAIN = 0.25
 """Share of their rows that may need to be sent again."""
 
 
 class PackSize:
-    """The size that is in use. Asking rows again costs more than packing saves, where it is many of them."""
+    """The current size. If many rows must be sent again, this costs more than packing saves."""
 
     def __init__(self, rows: int, emit: Callable[[Event], None]) -> None:
         self.rows = rows
@@ -21,12 +21,12 @@ class PackSize:
         self._latest: deque[tuple[int, int]] = deque(maxlen=_PACKS)
 
     def note(self, rows: int, again: int, why: str) -> None:
-        """A pack has ended.
+        """Record that a pack has ended.
 
         Args:
-            rows: that it had.
-            again: those that have to be asked about again.
-            why: in a few words, for one of these.
+            rows: number of its rows.
+            again: number of rows that must be sent again.
+            why: the reason for one of these, in a few words.
         """
         if self.rows == 1 or rows < self.rows:
             return

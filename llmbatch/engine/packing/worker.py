@@ -1,9 +1,9 @@
 """Processes rows in packs, with the same interface as a worker for single rows.
 
-A row waits until its pack is full, and gets its own outcome. What goes wrong with a pack is never the end of a row: a
-pack without a usable answer is halved, rows that are missing or invalid go into a smaller one, and in the end each goes
-alone, where it has its own attempts, re-ask and failure. So a row is sent at most twice for each halving, and then as
-often as any row.
+A row waits until its pack is full, and gets its own outcome. A failure of a pack is never final for a row: a pack
+without a usable answer is halved, rows that are missing or invalid go into a smaller one, and in the end each is sent
+alone, with its own attempts, re-ask and failure. So a row is sent at most twice for each halving, and then as often as
+any row.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.retry import RetryPolicy
 
 _SENDS_OF_A_PACK = 2
-"""For failures that pass, before it is halved."""
+"""Attempts after temporary failures, before a pack is halved."""
 
 
 def of_packs(policy: RetryPolicy) -> RetryPolicy:
-    """How patient a run is with a pack, by how patient it is with a row."""
+    """The retry policy for packs, given that for rows."""
     return replace(policy, attempts=min(policy.attempts, _SENDS_OF_A_PACK), reasks=0)
 
 
@@ -62,10 +62,10 @@ class PackWorker:
         size: PackSize,
         most_at_once: int,
     ) -> None:
-        """What it works with.
+        """Set the parts.
 
-        `single` asks about the rows that go alone. `loop` repeats packs, and never for an unusable answer. `halt` gets
-        the failure that all rows of this plan would meet.
+        `single` sends the rows that go alone. `loop` repeats packs, but never for an unusable answer. `halt` receives a
+        failure that would affect all rows of this plan.
         """
         self._single = single
         self._packing = packing
@@ -84,7 +84,7 @@ class PackWorker:
         self._is_form_taken = False
         """Whether the endpoint has answered a pack."""
         self._packs: dict[asyncio.Future[Verdict], asyncio.Task[None]] = {}
-        """The pack that each row is in."""
+        """The pack of each row."""
 
     @property
     def retries(self) -> int:
@@ -98,12 +98,12 @@ class PackWorker:
 
     @property
     def latest_kind(self) -> str:
-        """The kind of the latest failure that is retried; empty where none was."""
+        """The kind of the latest failure that is retried; empty if there is none."""
         return self._loop.latest_kind if self._loop.waiting else self._single.latest_kind
 
     @property
     def next_try_s(self) -> float:
-        """Seconds until the first request that waits is sent again; 0 where none waits."""
+        """Seconds until the first waiting request is sent again; 0 if none waits."""
         workers = (self._single, self._loop)
         return min((one.next_try_s for one in workers if one.waiting), default=0.0)
 
@@ -114,7 +114,7 @@ class PackWorker:
 
     @property
     def window(self) -> int | None:
-        """The model's window in tokens, where a refusal has stated it."""
+        """The model's window in tokens, if a refusal has stated it."""
         return self._single.window
 
     @property
@@ -123,7 +123,7 @@ class PackWorker:
         return self._single.token_ratio
 
     async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
-        """As `RowWorker.ask`. A row that is long, or that failed in an earlier session, is sent alone."""
+        """See `RowWorker.ask`. A row that is long, or that failed in an earlier session, is sent alone."""
         if self._size.rows == 1 or failed_before is not None or len(row.text) > LONGEST_PACKED:
             return await self._single.ask(row, key, failed_before=failed_before)
         member = Member(RowState(row, key))
@@ -148,7 +148,7 @@ class PackWorker:
         self._gathering.flush()
 
     async def _leave(self, member: Member) -> None:
-        """Give a row up, and with it its pack, whose cost is then on its rows' bills."""
+        """Abandon a row, and with it its pack, whose cost is then charged to its rows."""
         if not self._gathering.remove(member) and (task := self._packs.get(member.verdict)) is not None:
             task.cancel()
             await asyncio.wait({task})
@@ -176,7 +176,7 @@ class PackWorker:
             self._cancellation.set(error)
 
     async def _work(self, members: Sequence[Member], turn: int) -> None:
-        """Ask about some rows, in smaller packs where that fails, until each has its verdict."""
+        """Send some rows, in smaller packs after a failure, until each has its verdict."""
         if len(members) == 1 or self._size.rows == 1:
             for member in members:
                 member.end(Verdict(goes_alone=True))
@@ -187,7 +187,7 @@ class PackWorker:
         await _all(self._work(again[n : n + most], turn + 1) for n in range(0, len(again), most))
 
     async def _asked(self, members: list[Member]) -> list[Member]:
-        """Send a pack and give each row that is answered its verdict. Returns the rows to be asked about again."""
+        """Send a pack and set the verdict of each answered row. Returns the rows to send again."""
         room = packed_room(self._plan, self._fallbacks.shape.max_output_tokens, len(members))
         pack = packed([member.state for member in members], prefix=self._plan.question.prefix, room=room)
         answered: list[RowAnswer] | Failure
@@ -227,12 +227,12 @@ class PackWorker:
             return error.failure
 
     def _is_form_refused(self, failure: Failure, pack: PackState) -> bool:
-        """Whether the endpoint takes requests about single rows, and refuses the form of those about several."""
+        """Whether the endpoint accepts requests about single rows, but refuses the form of those about several."""
         is_of_packs = not self._is_form_taken and self._fallbacks.is_accepted(pack.sent_as)
         return is_of_packs and failure.kind in ("bad_parameter", "bad_request")
 
     def _taken(self, members: list[Member], answers: list[RowAnswer]) -> list[Member]:
-        """Give the rows their answers. Returns those that have none."""
+        """Give the rows their answers. Returns those without one."""
         again, why = list[Member](), ""
         for member, row in zip(members, answers, strict=True):
             member.state.completion, member.state.rows_in_request = row.completion, len(members)
@@ -246,7 +246,7 @@ class PackWorker:
         return again
 
     def _note_again(self, state: RowState, failure: Failure, kind: str) -> None:
-        """Note on a row that it is asked about again, and why; a kill may come before its line."""
+        """Record for a row that it is sent again, and why; the process may be killed before its line is written."""
         after_s = time.perf_counter() - state.started
         state.retries.append(Retry(kind, failure.status, failure.code, 0.0, round(after_s, 3)))
         self._loop.write_down_end(state)
@@ -256,7 +256,7 @@ class PackWorker:
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all of these, then raise what the first one raised that failed."""
+    """Wait for all of these, then raise the exception of the first that failed."""
     for ended in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(ended, BaseException):
             raise ended

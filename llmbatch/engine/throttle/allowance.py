@@ -2,10 +2,9 @@
 
 Three kinds occur, and one interpretation fits all of them: a bucket that fills by the minute (OpenAI, Anthropic), a
 bucket that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that restarts at a point
-in
-time (gateways, OpenRouter). So a single reading decides nothing. What refills by the minute is used evenly; of
-everything else, what remains may be used, more slowly the less there is. If nothing remains, requests wait for the
-stated reset, and one of them probes whether it is true.
+in time (gateways, OpenRouter). A single reading does not distinguish them. A limit that refills by the minute is used
+evenly; of any other limit, what remains may be used, more slowly the less there is. If nothing remains, requests wait
+for the stated reset, and one of them probes whether it is true.
 """
 
 import math
@@ -16,30 +15,30 @@ _MINUTE_S = 60.0
 USED_SHARE = 0.99
 """The share of a stated limit that is used: clocks differ a little."""
 _BY_THE_MINUTE = 0.8
-"""Of a minute's share: what comes back at least as fast is a bucket that fills by the minute."""
+"""Share of a minute's rate: a limit that refills at least this fast is a bucket that fills by the minute."""
 _FASTER = 1.5
-"""What comes back so many times as fast as a minute's share is for less time; its rate is found by doubling."""
+"""A limit that refills this many times faster is for less than a minute; its rate is found by doubling."""
 _FIND_EVERY_S, _LESS = 0.4, 0.8
 _LONG_S = 90.0
-"""What comes back later than this is no minute's limit: it blocks nothing while some of it remains."""
+"""A limit that refills later than this is not per minute: it blocks nothing while some of it remains."""
 _SPENT_IN_S = 10.0
-"""Seconds in which the remainder would be used up at the current rate, so that the rate falls with it."""
+"""Seconds in which the remainder would be used up at the current rate, so the rate falls with it."""
 _COARSE_S = 2.0
-"""How much too late a reset may be: whole seconds are rounded up, on two machines' clocks."""
+"""How much too late a reset may be: whole seconds are rounded up, and the two machines' clocks differ."""
 _SAME_RESET_S = 1.5
 """A reset time that stays within this tolerance while requests are used up is the end of a window."""
 _WINDOW_SHOWN_S, _USED_UP = 2.0, 2
 _FIRST_DOUBT_S, _DOUBT_S = 1.0, 5.0
-"""Longest wait on the word of a reading alone: then one request asks. A refusal brings the server's own wait."""
+"""Longest wait based on a reading alone: then one request probes. A refusal states the server's own wait."""
 _CONFIRMED_BY, _CONFIRMED_S = 2, 30.0
-"""Refusals in a row that show that the readings are true, and the longest wait on the word of one from then on."""
+"""Consecutive refusals that show that readings are true, and the longest wait based on one from then on."""
 _CONTRADICTIONS = 2
-"""Requests that passed though nothing remained, after which what is stated is no limit."""
+"""Requests that passed although nothing remained, after which the stated limit is ignored."""
 _UNASKED, _MANY = 0.4, 100
-"""What such a request counts where it left in its turn, not to ask, and of how large a limit: where one passes in a
-second or more, nothing may remain after each."""
+"""The weight of such a request if it was sent in its turn and not as a probe, and the limit's minimum size: if one
+request passes per second or less, nothing may remain after each."""
 _UNMOVED, _UNMOVED_S = 10, 5.0
-"""Requests that passed, over so long, without anything missing from what remains: they are not what it counts."""
+"""Requests that passed, and for how long, without reducing what remains: the limit does not count them."""
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "hour"), (86_400.0, "day"))
 _ABOUT = 0.2
 """How far a period may be from one that has a name."""
@@ -61,15 +60,15 @@ class Allowance:
         self._is_window = False
         self._window_s = stated.window_s
         self._found_per_s, self._found_at, self._refused_at = 0.0, -math.inf, -math.inf
-        """What passes of a limit that is for less than a minute, and when that was last found."""
+        """The rate of a limit for less than a minute, and when it was last found."""
         self._asked_at = -math.inf
         self._is_doubtful = False
         self._is_confirmed = False
-        """Whether requests were refused when nothing remained, so that the next may wait for the reset."""
+        """Whether requests were refused when nothing remained, so the next may wait for the reset."""
         self._refused_in_a_row = 0
         self._contradictions = 0.0
         self._unmoved, self._unmoved_since = 0, -math.inf
-        """Readings in a row that showed no less than the one before, and since when."""
+        """Consecutive readings that showed no less than the one before, and since when."""
 
     @property
     def is_void(self) -> bool:
@@ -78,7 +77,7 @@ class Allowance:
 
     @property
     def wants_every_answer(self) -> bool:
-        """Whether each reading counts; where requests come back within the minute, now and then one is enough."""
+        """Whether every reading is needed; if the limit refills within the minute, an occasional one is enough."""
         return self._left is not None and (not self._is_by_the_minute or self._found_per_s > 0)
 
     @property
@@ -119,7 +118,7 @@ class Allowance:
         return max(self._due_s(now, 1.0), 0.0)
 
     def take(self, now: float, amount: float) -> None:
-        """A request of this amount is sent now."""
+        """Record that a request of this amount is sent now."""
         self._in_flight += amount
         if self._left is None:
             return
@@ -131,7 +130,7 @@ class Allowance:
         self._left, self._read_at = left - amount, now
 
     def ended(self, amount: float) -> None:
-        """A request of this amount has ended, answered or not."""
+        """Record that a request of this amount has ended, answered or not."""
         self._in_flight = max(self._in_flight - amount, 0.0)
 
     def learn(self, stated: StatedLimit, now: float) -> None:
@@ -148,7 +147,7 @@ class Allowance:
         self._left, self._read_at = remaining - max(others, 0.0), now
 
     def refused(self, now: float) -> None:
-        """A request was refused for its rate: nothing remains, as was stated, or less passes than was found."""
+        """Record a rate-limit refusal: nothing remains, as stated, or the rate is lower than was found."""
         self._refused_in_a_row += 1
         if self._stated.remaining == 0:
             self._is_doubtful = False
@@ -160,7 +159,7 @@ class Allowance:
             self._found_at = self._refused_at = now
 
     def passed(self) -> None:
-        """A request was let through: a limit that is empty would have refused it, and one that stays full is none."""
+        """Record that a request passed: an empty limit would have refused it, and one that stays full is none."""
         stated, self._refused_in_a_row = self._stated, 0
         if self._unmoved >= _UNMOVED and self._read_at - self._unmoved_since >= _UNMOVED_S:
             self._contradictions = math.inf
@@ -177,21 +176,21 @@ class Allowance:
 
     @property
     def _is_long(self) -> bool:
-        """Whether it is for more than a minute, by its name or by when all of it is there again."""
+        """Whether it is for more than a minute, by its name or by the time until it is full again."""
         if self._window_s is not None:
             return self._window_s > _LONG_S
         return (self._stated.reset_s or 0.0) > _LONG_S
 
     @property
     def _is_by_the_minute(self) -> bool:
-        """Whether what was used comes back within about a minute: then an even rate is all that is needed."""
+        """Whether it refills within about a minute: then an even rate is sufficient."""
         if self._is_window or self._is_long:
             return False
         return self._refill_per_s >= _BY_THE_MINUTE * self._stated.limit / _MINUTE_S
 
     @property
     def _may_be_by_the_minute(self) -> bool:
-        """The same, with a reset that is rounded up: then an even rate is the safe one."""
+        """The same, with a reset that is rounded up: then an even rate is the safe choice."""
         if self._is_window or self._is_long:
             return False
         stated = self._stated
@@ -200,9 +199,9 @@ class Allowance:
 
     @property
     def _is_faster_than_it_says(self) -> bool:
-        """Whether most of it remains and comes back sooner than a minute's would: then it is for less than a minute.
+        """Whether most of it remains and refills sooner than a limit per minute: then it is for less than a minute.
 
-        Parts of a request, and of a second, are often missing in a reading: at least this much comes back.
+        Fractions of a request, and of a second, are often missing in a reading: at least this much is refilled.
         """
         remaining, limit, reset_s = self._stated.remaining or 0, self._stated.limit, self._stated.reset_s
         if reset_s is None or not limit / 2 <= remaining < limit:
@@ -211,7 +210,7 @@ class Allowance:
         return max(limit - remaining - 1, 1) >= _FASTER * limit / _MINUTE_S * longest_s
 
     def _find_rate(self, limit: int, remaining: int, now: float) -> None:
-        """Double what passes while most remains, up to what a window would hold, and go down when little remains."""
+        """Double the rate while most remains, up to what a window would allow, and reduce it when little remains."""
         if now - self._found_at < _FIND_EVERY_S:
             return
         if self._is_faster_than_it_says:
@@ -252,12 +251,12 @@ class Allowance:
         self._refill_per_s = used / stated.reset_s if stated.reset_s > 0 else math.inf
 
     def _due_s(self, now: float, missing: float) -> float:
-        """Seconds until so much has come back, by what the reset promises."""
+        """Seconds until `missing` has been refilled, according to the reset."""
         fills = not self._is_window and self._refill_per_s > 0
         return missing / self._refill_per_s if fills else self._resets_at - now
 
     def _left_at(self, now: float) -> float:
-        """What remains by now, by what the reset promises."""
+        """What remains now, according to the reset."""
         assert self._left is not None  # noqa: S101 - called only after a reading
         if self._is_window:
             return float(self._stated.limit) if now >= self._resets_at else self._left

@@ -10,31 +10,31 @@ _START = 8
 _MOST_AT_FIRST = 48
 _MOST = 512
 _FEWEST_ANSWERS = 4
-"""At a level, before it is judged; models answer unevenly."""
+"""Answers at a level before it is judged; models answer unevenly."""
 _WORTH = 0.5
-"""Of the throughput that a step up would bring on an idle endpoint: less, and it only makes requests wait longer."""
+"""Share of the throughput gain that a step up would bring on an idle endpoint: with less, requests only wait longer."""
 _ROOM = 1.2
-"""Times the level that the throughput fills: one request more than is served keeps a server busy."""
+"""Factor for the level that the throughput fills: one request more than is served keeps a server busy."""
 _STEP = 1.5
-"""Times the level that is tried once doubling has come to its end."""
+"""Factor for the next level to try after doubling has ended."""
 _CUT, _HALVED = 0.7, 0.5
-"""What refusals leave, and what time-outs do (multiplicative decrease; a time-out is the later sign)."""
+"""Factors after refusals and after time-outs (multiplicative decrease; a time-out is the later sign)."""
 _REST, _LONGEST_REST = 16, 256
-"""Answers for each request of the level until the next step up is tried: the first time, and at most."""
+"""Answers per request of the level until the next step up is tried: the first time, and at most."""
 _START_SHARE, _QUICK_SHARE, _DOUBLE_SHARE, _SLOW_SHARE = 0.4, 0.1, 0.4, 0.5
-"""Of a request's time-out. How long `_START` requests may take on an endpoint that serves one at a time; up to when
-answers are quick, so that a step too far does no harm; how long they may take when the level is doubled; and how long
-before it is cut although nothing has failed yet."""
+"""Shares of a request's time-out: how long `_START` requests may take on an endpoint that serves one at a time; up to
+when answers are quick, so that a step too far does no harm; how long they may take when the level is doubled; and how
+long before the level is cut although nothing has failed yet."""
 
 
 class Concurrency:
     """The concurrency level, found by measuring the gain of each step up.
 
     The first answer, alone, shows how long one takes. Then the level doubles as long as answers hardly slow down, so
-    that twice as many requests give twice as many rows. If a step brings less than half of that, the requests only wait
-    in the endpoint's queue: the level goes back to what it fills, and a smaller step is tried now and then. By Little's
-    law the rows a second of a level are its requests by their mean latency, so nothing but latencies is needed, and
-    they show a queue long before requests time out in it.
+    that twice as many requests give twice as many rows. If a step brings less than half of that, requests only wait in
+    the endpoint's queue: the level returns to what the throughput fills, and a smaller step is tried from time to time.
+    By Little's law, the rows per second at a level are its requests divided by their mean latency, so only latencies
+    are needed, and they show a queue long before requests time out in it.
     """
 
     def __init__(self, fixed: int | None = None, *, timeout_s: float = defaults.TIMEOUT_S) -> None:
@@ -49,7 +49,7 @@ class Concurrency:
         self._kept_up = self._limit
         """The level at the latest answer."""
         self._before: tuple[float, float] | None = None
-        """The level below, and its rows a second."""
+        """The level below, and its rows per second."""
         self._is_doubling = True
         self._is_confirming = False
         self._resting = 0
@@ -67,17 +67,17 @@ class Concurrency:
 
     @property
     def is_known(self) -> bool:
-        """Whether there was an answer, after which the level is found by measuring."""
+        """Whether there has been an answer, after which the level is found by measuring."""
         return self._before is not None
 
     def succeeded(self, in_flight: int, latency_s: float, now: float, *, per_s: float | None = None) -> None:
-        """An answer came after so long.
+        """Record an answer.
 
         Args:
-            in_flight: requests that were in flight, itself one.
+            in_flight: requests that were in flight, including this one.
             latency_s: how long it took.
-            now: when it came, in seconds of any clock.
-            per_s: requests that the endpoint says to take, for the first answer; None where it does not say.
+            now: when it arrived, in seconds of any clock.
+            per_s: the stated rate of the endpoint, for the first answer; None if it states none.
         """
         share = 1 / max(min(self._limit, _START), 1)
         self._typical_s = self._typical_s + (latency_s - self._typical_s) * share if self._typical_s else latency_s
@@ -92,15 +92,15 @@ class Concurrency:
             self._measure(latency_s, now)
 
     def congested(self, now: float) -> None:
-        """A request was refused because there were too many."""
+        """Record that a request was refused because there were too many."""
         self._cut(_CUT, now)
 
     def timed_out(self, now: float) -> None:
-        """A request was not answered in time."""
+        """Record that a request was not answered in time."""
         self._cut(_HALVED, now)
 
     def bound(self, now: float) -> None:
-        """This machine lacks resources for this many: use fewer from now on, even if the user set a fixed number."""
+        """Use fewer from now on, even if the user set a fixed number: this machine lacks resources for this many."""
         if now - self._cut_at >= self._typical_s:
             self._cut_at = now
             self._most = max(int(self._limit * _CUT), 1)
@@ -113,9 +113,9 @@ class Concurrency:
             self._before, self._is_doubling, self._resting = (self._limit, 0.0), True, 0
 
     def _begin(self, latency_s: float, now: float, per_s: float | None) -> None:
-        """The first answer: it was alone, and many at once may take as many times as long.
+        """Start after the first answer: it was alone, and many concurrent requests may take that many times as long.
 
-        An endpoint that states a rate is there for as many as that rate keeps in flight.
+        An endpoint that states a rate can serve as many as that rate keeps in flight.
         """
         self._before = (1.0, 1 / max(latency_s, 1e-9))
         start = _START if per_s is None else min(max(per_s * latency_s * _ROOM, _START), _MOST_AT_FIRST)
@@ -130,9 +130,9 @@ class Concurrency:
             self._judge(sum(self._latencies_s) / len(self._latencies_s), now)
 
     def _answers_each(self) -> float:
-        """Answers for each request of the level, before it is judged: fewer where too many in flight would do no harm.
+        """Answers per request of the level before it is judged: fewer if too many in flight would do no harm.
 
-        Not of the first eight, which come upon an empty queue: half of them would show half of it.
+        This does not apply to the first eight, which meet an empty queue: half of them would show half of it.
         """
         if not self._is_doubling:
             return 2.0
@@ -171,7 +171,7 @@ class Concurrency:
         self._rest = min(self._rest * 2, _LONGEST_REST)
 
     def _cut(self, share: float, now: float) -> None:
-        """At most once in a round trip, since all requests of one trip meet the same congestion."""
+        """Cut the level, at most once per round trip, since all requests of one trip meet the same congestion."""
         if self._fixed is None and now - self._cut_at >= self._typical_s:
             self._cut_at = now
             self._settle(self._limit * share, now)

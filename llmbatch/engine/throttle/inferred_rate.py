@@ -6,29 +6,29 @@ from collections import deque
 from llmbatch.engine.throttle.refusals import is_over
 
 _WINDOW_S = 1.0
-"""Also what a bucket holds, mostly: at first up to twice the limit passes in a second."""
+"""Also the usual size of a bucket: at first up to twice the limit passes in a second."""
 _FEWEST = 3
-"""Of each kind in the window: a rate cannot be inferred from fewer."""
+"""Minimum of each kind in the window: a rate cannot be inferred from fewer."""
 _FIRST_SHARE, _SHARE = 0.13, 0.03
-"""Refusals in the window that mean a limit: at first more than an endpoint refuses at random, later any sign of it."""
+"""Refusals in the window that indicate a limit: at first more than an endpoint refuses at random, later any sign."""
 _FREED, _FREED_LATER = 1.6, 1.05
-"""How much the rate may have grown since a cut, and be under the limit still: after the first, and later."""
+"""How much the rate may have grown since a cut and still be below the limit: after the first cut, and later."""
 _SAME_SHARE = 0.5
-"""Of the share that was refused before a cut: who refuses as much after it does not go by the rate."""
+"""Share of the refusals before a cut: an endpoint that still refuses as many after it does not refuse by rate."""
 _CUTS = (0.5, 0.6, 0.9)
-"""What is kept of the rate that passed: the first time a full bucket may have helped, the second time what gathered in
-it since; then nine tenths."""
+"""The share of the rate that passed to keep: the first time, a full bucket may have helped; the second time, what it
+had gathered since; then nine tenths."""
 _FIRST_GROWTH_PER_S, _GROWTH_PER_S = 0.14, 0.01
-"""Of the rate: quickly until the second cut shows where the limit is, then with next to no refusals."""
+"""Growth of the rate: fast until the second cut shows where the limit is, then with hardly any refusals."""
 _FORGOTTEN_AT = 16.0
-"""Times the rate after the last cut at which the limit is taken to be gone."""
+"""Factor of the rate after the last cut at which the limit is assumed to be gone."""
 
 
 class InferredRateLimit:
-    """Requests a second that pass, after many in one second did not; grows while none is refused.
+    """Requests per second that pass, after many in one second did not; grows while none is refused.
 
-    Each cut is a test too: where as many are refused after it as before, the endpoint refuses whatever the rate is,
-    and the limit is taken back.
+    Each cut is also a test: if as many are refused after it as before, the endpoint refuses whatever the rate is, and
+    the limit is withdrawn.
     """
 
     def __init__(self) -> None:
@@ -50,18 +50,18 @@ class InferredRateLimit:
         return self._base is not None
 
     def sent(self, now: float) -> None:
-        """A request leaves. Refusals come sooner than answers, so the share of them is of what was sent."""
+        """Record a request. Refusals arrive sooner than answers, so their share is of the requests sent."""
         self._sent.append(now)
         _forget(self._sent, now)
 
     def answered(self, now: float) -> None:
-        """A request passed."""
+        """Record that a request passed."""
         self._passed.append(now)
         _forget(self._passed, now)
         self._note(now, refused=False)
 
     def refused(self, now: float) -> None:
-        """A request was refused for its rate."""
+        """Record a rate-limit refusal."""
         self._refused.append(now)
         _forget(self._refused, now)
         _forget(self._passed, now)
@@ -100,7 +100,7 @@ class InferredRateLimit:
             self._since[refused] += 1
 
     def _refuses_as_before(self, now: float) -> bool:
-        """Whether the rate is still well under what it was before the cut, and just as many are refused."""
+        """Whether the rate is still well below what it was before the cut, but just as many are refused."""
         passed, refused = self._since
         if not self._cuts or refused < _FEWEST or self._growth(now) > (_FREED if self._cuts == 1 else _FREED_LATER):
             return False

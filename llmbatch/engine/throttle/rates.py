@@ -12,12 +12,12 @@ from llmbatch.provider.limits import Kind, RateLimits, StatedLimit
 _BURST_S = 0.3
 """How far behind schedule requests may catch up."""
 _FIRST_BURST_S = 0.7
-"""The same for the first requests, which find a full bucket, where they come in small steps."""
+"""The same for the first requests, which meet a full bucket, if each takes little of it."""
 _EVEN_S = 0.1
 _BUCKET_S = 1.0
-"""What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
+"""The minimum size of an endpoint's bucket, in seconds of its rate: a request that takes this much leaves no slack."""
 _WIDER = 1.02
-"""Where the bucket holds one request, one that overtakes the usual delay on its way comes too early."""
+"""If the bucket holds only one request, one that arrives with less than the usual delay is too early."""
 _LEARNING = 0.05
 _CAUTION = 2.0
 """How many times its usual error is added to an estimate."""
@@ -30,14 +30,14 @@ class _Meter:
     per_s: float | None = None
     last_at: float = -math.inf
     owed: float = 0.0
-    """What the last request took, and what turned out later to have been taken on top."""
+    """What the last request took, and what later turned out to have been taken in addition."""
     is_first: bool = True
-    """Whether nothing was sent by a known rate yet: then the endpoint's bucket is full."""
+    """Whether nothing has been sent under a known rate yet: then the endpoint's bucket is full."""
     is_catching_up: bool = True
     """Whether the first requests are still behind schedule."""
 
     def due_at(self, now: float, most_per_s: float | None = None) -> float:
-        """When the next request is due. The last one counts, also where the rate became known only after it."""
+        """When the next request is due. The last one counts even if the rate became known only after it."""
         if self.per_s is None and most_per_s is None:
             return now
         per_s = min(rate for rate in (self.per_s, most_per_s) if rate is not None)
@@ -62,13 +62,13 @@ class _Meter:
 
 @dataclass(slots=True)
 class _Limited:
-    """What bounds requests, or tokens: the user's own limit, else all that the endpoint states."""
+    """The limits of requests, or of tokens: the user's own limit, otherwise all that the endpoint states."""
 
     kind: Kind
     own_per_s: float | None
     meter: _Meter = field(default_factory=_Meter)
     stated: dict[str, Allowance] = field(default_factory=dict)
-    """By the name that its headers give each."""
+    """By their names in headers."""
 
     def learn(self, stated: StatedLimit, now: float) -> None:
         if self.own_per_s is None:
@@ -131,19 +131,19 @@ class Rates:
         self._inferred = InferredRateLimit()
 
     def learn(self, limits: Iterable[StatedLimit], now: float) -> None:
-        """Take over what an answer's headers say."""
+        """Process the limits in an answer's headers."""
         for stated in limits:
             (self._requests if stated.kind == "requests" else self._tokens).learn(stated, now)
 
     @property
     def wants_every_answer(self) -> bool:
-        """Whether a limit is at hand of which little remains, or whose meaning only more readings show."""
+        """Whether there is a limit of which little remains, or whose meaning requires more readings."""
         kinds = (kind for kind in (self._requests, self._tokens) if kind.stated)
         return any(allowance.wants_every_answer for kind in kinds for allowance in kind.standing)
 
     @property
     def are_the_users(self) -> bool:
-        """Whether the user has set a limit, which is kept whatever the endpoint says."""
+        """Whether the user has set a limit, which applies whatever the endpoint says."""
         return self._requests.own_per_s is not None or self._tokens.own_per_s is not None
 
     @property
@@ -156,15 +156,15 @@ class Rates:
         return RateLimits(self._requests.per_s(now), self._tokens.per_s(now))
 
     def seconds(self, tokens: float) -> float:
-        """How much of the limits' time a request of so many tokens takes up; 0 where no limit is known.
+        """How much of the limits' time a request with this many tokens uses; 0 if no limit is known.
 
-        As the limits were when `wait_s` was last asked.
+        Based on the limits at the last call of `wait_s`.
         """
         of_requests, of_tokens = self._requests.meter.per_s, self._tokens.meter.per_s
         return max(1 / of_requests if of_requests else 0.0, tokens / of_tokens if of_tokens else 0.0)
 
     def wait_s(self, now: float, tokens: float) -> float:
-        """Seconds until the next request, of so many tokens, may leave."""
+        """Seconds until the next request, with this many tokens, may be sent."""
         requests_s = self._requests.wait_s(now, 1, self._inferred.per_s(now))
         return max(requests_s, self._tokens.wait_s(now, tokens))
 
@@ -203,7 +203,7 @@ class Rates:
             allowance.refused(now)
 
     def used_up_s(self, now: float) -> float:
-        """Seconds until a stated limit of which nothing remains lets another request pass; 0 where none is used up."""
+        """Seconds until an exhausted stated limit lets another request pass; 0 if none is exhausted."""
         standing = (*self._requests.standing, *self._tokens.standing)
         return max((allowance.used_up_s(now) for allowance in standing), default=0.0)
 
@@ -215,22 +215,22 @@ class Rates:
 class TokenEstimate:
     """Estimates a request's tokens before it is sent, from its length; learns the tokens per character from answers.
 
-    A line through the latest answers (least squares, the older the lighter): what comes on top of each document, as
-    its fence, weighs much in short ones and little in long ones. Rather too much than too little: what was not used
-    comes back with the answer, and what is missing is a refusal.
+    A line is fitted to the latest answers (least squares, with lower weight for older ones), since the constant part,
+    such as the fence, matters much for short documents and little for long ones. Estimates are rather too high than too
+    low: unused tokens are returned with the answer, while missing ones cause a refusal.
     """
 
     def __init__(self, prefix_tokens: int) -> None:
         self._prefix_tokens = prefix_tokens
-        # Means over the answers of characters, tokens, characters squared and their product; two made-up answers
+        # Means over the answers of characters, tokens, characters squared and their product; two assumed answers
         # (ordinary English, a document of 2,000 characters and an empty one) until real ones outweigh them.
         self._characters, self._tokens, self._squares, self._products = 1000.0, 300.0, 2e6, 5.8e5
         self._answers = 2
         self._error = 0.2
-        """Root mean square of how far off the estimates were, as a share of them."""
+        """Root mean square of the estimates' relative errors."""
 
     def of(self, characters: int, max_output_tokens: int) -> float:
-        """What a limit on tokens counts: the prompt, and the output limit as if it were used."""
+        """What a token limit counts: the prompt, and the output limit as if it were used."""
         likely = self._document_tokens(characters)
         return self._prefix_tokens + likely * (1 + _CAUTION * self._error) + max_output_tokens
 

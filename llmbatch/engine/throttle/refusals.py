@@ -1,18 +1,18 @@
-"""Rate-limit refusals: signs of a limit, or of an endpoint that refuses now and then whatever the rate."""
+"""Rate-limit refusals: signs of a limit, or of an endpoint that refuses occasionally whatever the rate."""
 
 import math
 from collections import deque
 
 _LATEST = 200
-"""Requests that are looked at."""
+"""Number of requests considered."""
 _FEWEST, _CHANCE = 3, 1.64
 _RANDOM_SHARE = 0.2
-"""Of the latest requests. A limit that is passed by more refuses more, and while few are refused, more are sent: so
-refusals that stay under it do not follow the rate."""
+"""Share of the latest requests. A limit refuses more the more it is exceeded, and while few are refused, more are sent:
+so refusals that stay below this share do not depend on the rate."""
 
 
 def is_over(count: int, expected: float) -> bool:
-    """Whether a count of refusals is more than chance makes of an expected one (one-sided, about 5%)."""
+    """Whether a count of refusals exceeds the expected one by more than chance (one-sided, about 5%)."""
     return count >= _FEWEST and count > expected + _CHANCE * math.sqrt(expected)
 
 
@@ -31,15 +31,15 @@ class Refusals:
         return self._refused > _FEWEST and self.are_few(in_flight)
 
     def are_few(self, in_flight: int) -> bool:
-        """Whether so few of the latest requests were refused that nothing needs to be slowed down for them."""
+        """Whether so few of the latest requests were refused that there is no need to slow down."""
         return not is_over(self._refused, _RANDOM_SHARE * (len(self._latest) + in_flight))
 
     def passed(self) -> None:
-        """A request was let through."""
+        """Record that a request passed."""
         self._add(refused=False)
 
     def refused(self) -> None:
-        """A request was refused."""
+        """Record that a request was refused."""
         self._add(refused=True)
 
     def _add(self, *, refused: bool) -> None:

@@ -54,7 +54,7 @@ class RetryBudget:
         return cost
 
     def succeeded(self, paid: float) -> None:
-        """A request was answered, for which that much was paid (0 where it was no retry)."""
+        """Record that a request was answered, for which `paid` was spent (0 if it was not a retry)."""
         self._level = min(self.level + max(paid, _SUCCESS), _FULL)
         self._credited.set()
 

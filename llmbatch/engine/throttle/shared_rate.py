@@ -1,8 +1,8 @@
-"""One limit for many processes: each takes its place in a schedule that all of them keep together.
+"""One limit for many processes: each takes its place in a common schedule.
 
-A request takes up some time of its limit: a hundredth of a second where a hundred a second may be sent. A process
-takes a stretch of that time, a lease, out of the common schedule, and sends by it on its own. It takes as much as it
-needs for a moment: a process with little to send leaves the rest to the others, and one that dies leaves that moment
+A request uses some time of its limit: a hundredth of a second if a hundred per second may be sent. A process takes an
+interval of that time, a lease, from the common schedule, and uses it without further coordination. It takes as much as
+it needs for a moment: a process with little to send leaves the rest to the others, and if one dies, only that moment is
 unused.
 """
 
@@ -16,28 +16,28 @@ from typing import Any, Protocol
 from llmbatch.core.errors import StorageFailed
 
 _LONGEST_S = 0.25
-"""Of the limit's time, what a lease has at most, unless one request takes more."""
+"""Maximum length of a lease in the limit's time, unless one request takes more."""
 _QUICK_S = 0.25
-"""A lease that is used up sooner is followed by one for twice as many requests, another by one for half as many."""
+"""A lease that is used up sooner is followed by one for twice as many requests, any other by one for half as many."""
 _ROUNDING_S = 1e-6
-"""What sums of floats may lose."""
+"""Tolerance for rounding in sums of floats."""
 _PATIENCE_S, _AGAIN_S = 10.0, 30.0
-"""How long a store may take to answer, and how long it is left alone after it could not be used."""
+"""How long a store may take to answer, and how long it is not used after a failure."""
 BURST_S = 0.7
-"""How far behind the schedule requests may catch up: endpoints let a second's worth gather at least."""
+"""How far behind the schedule requests may catch up: endpoints' buckets hold at least a second's worth."""
 
 
 def longest_queue_s(seconds: float) -> float:
-    """How far ahead a schedule is believed to be taken, where so much of it is asked for at a time.
+    """The longest plausible queue of a schedule, given how much is taken at a time.
 
-    A process that kept to a much lower limit, by mistake say, leaves one that is taken for hours.
+    A process with a much lower limit, for example by mistake, leaves a schedule that is taken for hours.
     """
     return max(60.0, 1024 * seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Where a lease stands in the schedule, in seconds of the schedule's own clock, which all processes go by."""
+    """The position of a lease in the schedule, in seconds of the schedule's own clock, which all processes use."""
 
     begins_at: float
     """At least `now - BURST_S`."""
@@ -45,13 +45,13 @@ class Taken:
 
 
 class RateShare(Protocol):
-    """Where the processes that share limits keep their schedules."""
+    """The store for the schedules of processes that share limits."""
 
     def take(self, limit: str, seconds: float) -> Taken:
-        """Take so many seconds of a limit's time, the next ones that are free; blocks for milliseconds.
+        """Take `seconds` of a limit's time, the next free ones; blocks for milliseconds.
 
         Args:
-            limit: distinguishes it from others: the same in all processes that share it.
+            limit: the limit's name, which is the same in all processes that share it.
             seconds: of its time.
 
         Raises:
@@ -59,7 +59,7 @@ class RateShare(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 OpenRateShare = Callable[[], RateShare]
@@ -78,15 +78,15 @@ class SharedRate:
         on_failure: Callable[[StorageFailed], None],
         off_loop: Callable[..., Coroutine[Any, Any, Any]] = asyncio.to_thread,
     ) -> None:
-        """Nothing is taken yet.
+        """Start without a lease.
 
         Args:
             share: where the schedule is.
             limit: its name.
             clock: seconds, of which only differences count.
-            on_failure: called once with the error if the schedule cannot be used; until it can, this process keeps to
+            on_failure: called once with the error if the schedule cannot be used; until it can, this process applies
                 the limit alone.
-            off_loop: calls what blocks.
+            off_loop: runs blocking calls.
         """
         self._share = share
         self._limit = limit
@@ -96,15 +96,15 @@ class SharedRate:
         self._unusable_until = -math.inf
         self._has_failed = False
         self._next_at = self._ends_at = -math.inf
-        """In the schedule's time, as is all that a lease says."""
+        """In the schedule's time, like everything in a lease."""
         self._ahead_s = 0.0
-        """Of the schedule's clock, this process's own."""
+        """Offset between the schedule's clock and this process's own."""
         self._taken_at = -math.inf
         self._requests = 1
         self._owed_s = 0.0
 
     async def place(self, seconds: float) -> float:
-        """Take a place for a request that takes so much of the limit's time. Returns how long it has to wait for it."""
+        """Take a place for a request that uses `seconds` of the limit's time. Returns how long it has to wait."""
         if self._clock() < self._unusable_until:
             return 0.0
         seconds = max(seconds + self._owed_s, 0.0)
@@ -137,7 +137,7 @@ class SharedRate:
             return False
         self._taken_at = self._clock()
         self._ahead_s = self._taken_at - taken.now
-        if abs(taken.begins_at - self._ends_at) > _ROUNDING_S:  # else what is left of the last lease counts, too
+        if abs(taken.begins_at - self._ends_at) > _ROUNDING_S:  # otherwise the rest of the last lease can still be used
             self._next_at = taken.begins_at
         self._ends_at = taken.begins_at + wanted_s
         return True

@@ -18,7 +18,7 @@ from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.limits import RateLimits
 
 _FREE_PASSAGE = nullcontext(False)
-"""Where there is no outage."""
+"""For when there is no outage."""
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
 _LACKING_S = 120.0
 """How long this machine may fail to send any request: ports become free after a minute or two."""
@@ -43,7 +43,7 @@ class Throttle:
         dialect: Dialect = CHAT_COMPLETIONS,
         shared: SharedRate | None = None,
     ) -> None:
-        """`shared`: this process's part in limits that others keep to, too; None where it is alone."""
+        """`shared`: this process's part in limits shared with other processes; None if it is alone."""
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._rates = rates
@@ -69,7 +69,7 @@ class Throttle:
 
     @property
     def outage_s(self) -> float:
-        """Seconds that an outage has lasted; 0 where there is none."""
+        """Seconds that an outage has lasted; 0 if there is none."""
         return self._circuit_breaker.lasts_s
 
     @property
@@ -89,12 +89,12 @@ class Throttle:
 
     @property
     def limits(self) -> RateLimits:
-        """The rates that are kept to."""
+        """The rates in effect."""
         return self._rates.limits(self._clock())
 
     @property
     def limited_by(self) -> str:
-        """The rate limit that made the latest requests wait, in words; empty where none does."""
+        """The rate limit that made the latest requests wait, in words; empty if none did."""
         return self._limited_by if self._clock() - self._limited_at < _LIMITED_S else ""
 
     @property
@@ -109,7 +109,7 @@ class Throttle:
         self._held_until = max(self._held_until, self._clock() + seconds)
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over the limits that an answer states; after the first few answers, only now and then."""
+        """Process the limits that an answer states; after the first few answers, only occasionally."""
         self._answers += 1
         if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0 or self._rates.wants_every_answer:
             self._rates.learn(self._dialect.limits(headers), self._clock())
@@ -229,7 +229,7 @@ class Throttle:
         return min(self._rates.wait_s(now, tokens), waiting_since + longest_s - now)
 
     def _note_limit(self, wait_s: float, tokens: float) -> None:
-        """Take note of what makes the next request wait, and report it once where that continues."""
+        """Record which limit makes the next request wait, and report it once if that continues."""
         now = self._clock()
         if now - self._limited_at > _LIMITED_S:
             self._limited_since = now

@@ -43,7 +43,7 @@ class Turn:
         self._wake()
 
     def _wake(self) -> None:
-        """Have the next one try; it wakes the one behind it when it leaves."""
+        """Let the next one try; it wakes the one after it when it leaves."""
         while self._waiting and not self._is_held:
             woken = self._waiting.popleft()
             if not woken.done():  # otherwise its task was cancelled
