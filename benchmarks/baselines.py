@@ -21,6 +21,7 @@ from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
 from llmbatch.engine.plan import ModelChoice, make_plan
 from llmbatch.provider.request import RequestEncoder, request_body
+from llmbatch.session.event_loop import loop_factory
 from llmbatch.task.fence import build_document
 from llmbatch.task.load import load_task
 
@@ -81,4 +82,5 @@ async def _run(name: str, url: str, path: Path, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:  # as llmbatch itself: uvloop where it is installed
+        runner.run(_run(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))
