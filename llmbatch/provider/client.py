@@ -301,7 +301,7 @@ def open_client(endpoint: Endpoint, timeout_s: float, connections: int, *, bound
         verify=_trusted_authorities() if endpoint.has_certificates else False,
         event_hooks={"response": [bound_answer]} if bounded else {},
     )
-    _allow_long_headers(http_client)
+    _set_up_sessions(http_client)
     common: dict[str, Any] = {
         "api_key": endpoint.api_key,
         "max_retries": 0,
@@ -330,8 +330,13 @@ def _trusted_authorities() -> "ssl.SSLContext":
         raise unreadable_authorities("SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE"), error) from None
 
 
-def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
-    """The transport limits headers to 8 KB and would report a longer one as a lost connection."""
+def _set_up_sessions(http_client: "httpx.AsyncClient") -> None:
+    """Have the transport accept long headers, and keep no cookies.
+
+    It limits headers to 8 KB and would report a longer one as a lost connection. The key alone says who asks: reading
+    the two cookies that OpenAI's network sets with each answer takes 30 µs, and a load balancer's cookie would tie all
+    requests to one server.
+    """
     import aiohttp  # noqa: PLC0415 - loaded by then
 
     def session(transport: Any) -> aiohttp.ClientSession:
@@ -339,7 +344,12 @@ def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
         connector = aiohttp.TCPConnector(
             keepalive_timeout=limits.keepalive_expiry, ssl=transport.ssl_context, limit=limits.max_connections
         )
-        return aiohttp.ClientSession(connector=connector, max_line_size=_LONGEST_HEADER, max_field_size=_LONGEST_HEADER)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+        )
 
     mounted = (http_client._transport, *http_client._mounts.values())  # noqa: SLF001 - it has no public door
     for transport in mounted:

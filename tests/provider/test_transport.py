@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,3 +154,11 @@ def test_every_request_has_the_headers_that_the_sdk_gave_the_first(monkeypatch: 
     assert first.pop("connection") == "keep-alive"  # which is what HTTP/1.1 means without a word
     assert (first["authorization"], first["openai-organization"]) == ("Bearer k", "org-1")
     assert others == [first, first]
+
+
+def test_cookies_are_not_sent_back() -> None:
+    with scripted(lambda _: replace(answer(), headers={"Set-Cookie": "server=7; path=/"})) as endpoint:
+        url = endpoint.url.replace("127.0.0.1", "localhost")  # no client keeps those of an address
+        asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), 3))
+    assert [name for asked in endpoint.asked for name in asked.headers if name.lower() == "cookie"] == []
+    assert len(endpoint.asked) == 3
