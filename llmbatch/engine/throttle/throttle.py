@@ -199,13 +199,26 @@ class Throttle:
                     self._slots.release()
 
     async def _until_allowed(self, tokens: float) -> None:
+        if self._is_allowed_now(tokens):
+            self._leave(tokens)
+            return
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
             await self._until_due(tokens)
             if self._shared is not None and (seconds := self._rates.seconds(tokens)) > 0:
                 await self._until_shared_due(self._shared, seconds, tokens)
-            if self._cancellation.is_set:
-                raise RunCancelledError
-            self._rates.take(self._clock(), tokens)
+            self._leave(tokens)
+
+    def _is_allowed_now(self, tokens: float) -> bool:
+        """Whether there is nothing to wait for, as is usual: then the turn would only be taken and given back."""
+        if self._shared is not None or self._turn.is_held:
+            return False
+        now = self._clock()
+        return self._held_until <= now and self._rates.wait_s(now, tokens) <= 0
+
+    def _leave(self, tokens: float) -> None:
+        if self._cancellation.is_set:
+            raise RunCancelledError
+        self._rates.take(self._clock(), tokens)
 
     async def _until_due(self, tokens: float) -> None:
         waiting_since = self._clock()

@@ -15,12 +15,13 @@ class Turn:
     """Held by one task at a time, as an asynchronous context manager."""
 
     def __init__(self) -> None:
-        self._is_held = False
+        self.is_held = False
+        """Whether a task has it; otherwise any may pass."""
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> Self:
         is_new = True
-        while self._is_held:
+        while self.is_held:
             woken = asyncio.get_running_loop().create_future()
             if is_new:
                 self._waiting.append(woken)
@@ -33,18 +34,18 @@ class Turn:
                 if woken.done() and not woken.cancelled():
                     self._wake()  # it was this task's turn
                 raise
-        self._is_held = True
+        self.is_held = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_held = False
+        self.is_held = False
         self._wake()
 
     def _wake(self) -> None:
         """Let the next one try; it wakes the one after it when it leaves."""
-        while self._waiting and not self._is_held:
+        while self._waiting and not self.is_held:
             woken = self._waiting.popleft()
             if not woken.done():  # otherwise its task was cancelled
                 woken.set_result(None)
