@@ -109,7 +109,7 @@ class SentInBatch:
     size: int
     """Bytes of the request."""
     at_most_nanousd: int
-    """What was set aside for it."""
+    """The amount reserved for it."""
 
     @property
     def state(self) -> RowState:

@@ -24,7 +24,7 @@ class Sending:
     """Send the key to a public host by plain http."""
     offline: bool = False
     offline_arguments: tuple[str, ...] = ()
-    """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
+    """Options of `llmbatch simulate` for the offline endpoint, such as `--fault`."""
     concurrency: int | None = None
     """Maximum requests in flight; None adapts to the endpoint."""
     limits: RateLimits = RateLimits()
@@ -32,11 +32,11 @@ class Sending:
     packing: Packing | None = None
     """How several rows share a request; None sends each in its own."""
     rate_share: OpenRateShare | None = None
-    """Where limits are shared with other processes; None keeps to them alone."""
+    """Where limits are shared with other processes; None applies them alone."""
     timeout_s: float | None = None
-    """For one whole request; None for what its service tier takes."""
+    """Time-out of one whole request; None for its service tier's default."""
     timeout_factor: float = 1.0
-    """Times what the tier takes."""
+    """Factor for the tier's default."""
     policy: RetryPolicy = RetryPolicy()
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
@@ -47,7 +47,7 @@ class Sending:
 
     @property
     def rows_per_request(self) -> int:
-        """Rows that a request asks about, at most."""
+        """Maximum number of rows per request."""
         return 1 if self.packing is None else self.packing.rows
 
     def request_timeout_s(self, tier: str | None) -> float:

@@ -22,26 +22,26 @@ class Outcomes(Protocol):
         """
 
     def latest(self, key: str) -> LedgerLine | None:
-        """The latest outcome of a key, None where there is none."""
+        """The latest outcome of a key, None if there is none."""
 
     def was_written(self, key: str) -> bool:
-        """Whether a key has an outcome, of whichever session."""
+        """Whether a key has an outcome, from any session."""
 
     def is_done(self, key: str) -> bool:
-        """Whether a key's latest outcome is final and no failure."""
+        """Whether a key's latest outcome is final and not a failure."""
 
     def is_of_session(self, key: str) -> bool:
-        """Whether a key's latest outcome is of this session."""
+        """Whether a key's latest outcome is from this session."""
 
 
 class Sends(Protocol):
-    """Records each request before it leaves, so that it counts even if the process dies before its answer."""
+    """Records each request before it is sent, so that it counts even if the process dies before its answer."""
 
     def record(self, *sent: Sent) -> None:
-        """A request is about to leave, or the outcome of one is known; it has a record for each row that it asks about.
+        """Record a request that is about to be sent, or its outcome, with a record for each of its rows.
 
         Raises:
-            StorageFailed: it could not be written down, so the request must not leave.
+            StorageFailed: it could not be recorded, so the request must not be sent.
         """
 
 
@@ -51,7 +51,7 @@ class NothingKept:
     trouble = None
 
     def append(self, line: LedgerLine) -> None:
-        """The caller has it."""
+        """Do nothing: the caller has it."""
 
     def latest(self, key: str) -> LedgerLine | None:  # noqa: ARG002 - as the protocol has it
         """None."""
@@ -70,4 +70,4 @@ class NothingKept:
         return False
 
     def record(self, *sent: Sent) -> None:
-        """Not written down."""
+        """Do nothing."""

@@ -12,14 +12,14 @@ from llmbatch.core.usage import UsageTotals
 
 
 class LedgerTotals:
-    """Sums over ledger lines: tokens and money exactly, retries, answers by how they could be read, dear rows."""
+    """Sums over ledger lines: exact tokens and money, retries, answers by how they were parsed, expensive rows."""
 
     def __init__(self) -> None:
         self.usage = UsageTotals()
         self.retries: Counter[str] = Counter()
         self.parse: Counter[str] = Counter()
         self.dearest_nanousd: Counter[str] = Counter()
-        """By the model, the dearest row with an answer above what was set aside for it: the next may cost as much."""
+        """By model, the most expensive row with an answer above its reservation: the next may cost as much."""
         self.longest_beyond = 0
         """Output tokens of the longest such row."""
 
@@ -48,7 +48,7 @@ class LedgerTotals:
 
     @classmethod
     def restored(cls, data: Mapping[str, Any]) -> "LedgerTotals":
-        """The sums that `as_json` gave.
+        """The sums that `as_json` returned.
 
         Raises:
             ValueError, TypeError: another version's, with other sums.
@@ -76,11 +76,11 @@ class DailyTotals:
         self._days[day].add(line)
 
     def total(self) -> LedgerTotals:
-        """Over all days."""
+        """The total over all days."""
         return merged(self._days.values())
 
     def usage(self) -> dict[str, UsageTotals]:
-        """Tokens and money by the day."""
+        """Tokens and money by day."""
         return {day: totals.usage for day, totals in self._days.items()}
 
 
@@ -88,14 +88,14 @@ class SessionTally:
     """What this session has done so far."""
 
     def __init__(self, review: ReviewRule) -> None:
-        """`review`: which rows need it."""
+        """`review`: decides which rows need review."""
         self._needs_review = review.needs_review
         self.days = DailyTotals()
         self._of_batches = LedgerTotals()
-        """Of rows that came out of batches: what they cost is set aside in accounts of their own."""
+        """Totals of rows answered in batches, whose cost is reserved in separate accounts."""
         self.skipped = 0
         self.left = 0
-        """Rows that the session passes over though they have no outcome: a retry asks only some rows."""
+        """Rows that the session skips although they have no outcome: a retry sends only some rows."""
         self.rejected = 0
         self.answered = 0
         self.reused = 0
@@ -107,7 +107,7 @@ class SessionTally:
 
     @property
     def totals(self) -> LedgerTotals:
-        """Of all its rows."""
+        """The totals of all its rows."""
         return merged((self.days.total(), self._of_batches))
 
     def add(self, line: LedgerLine) -> None:
@@ -118,11 +118,11 @@ class SessionTally:
             self._of_batches.add(line)
 
     def settle(self, line: LedgerLine, *, was_asked: bool = False) -> None:
-        """Count a row that has just reached its outcome, which this line is; an abandoned one has none.
+        """Count a row that has just reached its outcome; an abandoned one has none.
 
         Args:
             line: the outcome.
-            was_asked: whether a request was sent about this very row, also where an earlier answer has the last word.
+            was_asked: whether a request was sent for this row, even if an earlier answer is its outcome.
         """
         if line.is_abandoned:
             return

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 RUNNING, KILLED, UNREADABLE = "running", "killed", "unreadable"
-"""States beside those that records have."""
+"""States in addition to those in records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class RunAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """A run folder. None stands for what its record does not say."""
+    """A run folder. None is for values that its record lacks."""
 
     folder: str
     state: str
@@ -36,7 +36,7 @@ class ListedRun:
     failed: int | None = None
     pending: int | None = None
     outcomes: int | None = None
-    """Lines of the ledger, of a run that is in progress or was killed: rows that were worked on, repeated ones too."""
+    """Ledger lines of a run that is in progress or was killed: processed rows, including repeated ones."""
     cost_usd: float | None = None
     accuracy: RunAccuracy | None = None
     problem: str | None = None
@@ -49,7 +49,7 @@ class Listing:
 
     runs: tuple[ListedRun, ...]
     is_whole: bool
-    """Whether all folders were looked into."""
+    """Whether all folders were examined."""
 
 
 @dataclass(frozen=True, slots=True)

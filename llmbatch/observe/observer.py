@@ -1,7 +1,7 @@
 """The observers of a run: one hook type for screens, logs, metrics and traces.
 
-Every back-end is an `Observer` in a file of its own that overrides what it needs. The pipeline knows one observer;
-`Observers` stands for many.
+Every back-end is an `Observer` in a file of its own that overrides what it needs. A session has one observer;
+`Observers` combines several.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ class RunStarted:
     """A session on a run folder begins."""
 
     run_id: str
-    """The folder's, the same in all its sessions."""
+    """The folder's id, the same in all its sessions."""
     folder: str
     model: str
     task: str
@@ -32,20 +32,20 @@ class RunStarted:
     llmbatch: str
     """The version."""
     review_below: float
-    """Confidence (0..1) under which a row goes to people, where its labels have no thresholds of their own."""
+    """Confidence (0..1) below which a row goes to review, if its labels have no thresholds of their own."""
     review: ReviewRule
-    """Which rows need it."""
+    """Decides which rows need review."""
 
 
 class Observer:
-    """Watches a run. Does nothing by itself; as a context, it lasts from before the first event until after the last.
+    """Watches a run. The base class does nothing; as a context, it lasts from before the first event to after the last.
 
     Called in the run's own thread (`event` in the reader's too), so whatever takes time must be done elsewhere.
     """
 
     @property
     def is_watching(self) -> bool:
-        """Whether it shows or records a run's events or progress: what no one would see need not be worked out."""
+        """Whether it shows or records a run's events or progress; if not, they need not be computed."""
         return type(self).event is not Observer.event or type(self).update is not Observer.update
 
     def __enter__(self) -> Self:
@@ -54,26 +54,26 @@ class Observer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close what was opened; `error` is what ended the run where it was not summed up."""
+        """Close what was opened; `error` is what ended the run if it has no summary."""
 
     def started(self, run: RunStarted) -> None:
         """A session begins; called once, before anything is sent."""
 
     def update(self, progress: Progress) -> None:
-        """The run's present state; called a few times a second."""
+        """The run's current state; called a few times per second."""
 
     def row(self, line: LedgerLine) -> None:
-        """A row has its outcome, which stands in the ledger."""
+        """A row has its outcome, which is in the ledger."""
 
     def event(self, event: Event) -> None:
         """Log, show or count what happened."""
 
     def ended(self, summary: Summary) -> None:
-        """The session is over and summed up."""
+        """The session has ended and has a summary."""
 
 
 class Observers(Observer):
-    """Passes everything on to several observers. One that fails is left out; the others get an event."""
+    """Passes everything on to several observers. One that fails is dropped; the others get an event."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)

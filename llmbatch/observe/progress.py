@@ -1,4 +1,4 @@
-"""What observers get while a run is in progress: one frozen snapshot at a time."""
+"""What observers receive while a run is in progress: one frozen snapshot at a time."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,16 +23,16 @@ class Progress:
 
     total: int | None = None
     done: int = 0
-    """Rows with a final outcome, earlier sessions' and rejected ones included."""
+    """Rows with a final outcome, including those of earlier sessions and rejected ones."""
     skipped: int = 0
-    """Of them, rows that an earlier session had finished."""
+    """Those of them that an earlier session had finished."""
     failed: int = 0
     """Failed and rejected rows."""
     review: int = 0
     retries: int = 0
     in_flight: int = 0
     limit: int = 0
-    """Requests that may be in flight at present."""
+    """Requests that may currently be in flight."""
     waiting: int = 0
     """Rows waiting for their next attempt."""
     retry_kind: str = ""
@@ -40,35 +40,35 @@ class Progress:
     held_s: float = 0.0
     """Seconds for which the server pauses all requests; 0 if it does not."""
     outage_s: float = 0.0
-    """Seconds that an outage has lasted; 0 where there is none."""
+    """Seconds that an outage has lasted; 0 if there is none."""
     outage_kind: str = ""
-    """The kind of failure that it consists of."""
+    """The kind of failure during the outage."""
     next_try_s: float = 0.0
-    """Seconds until the next request in an outage, or until the first row that waits is sent again; 0 for now."""
+    """Seconds until the next request in an outage, or until the first waiting row is sent again; 0 for now."""
     limited_by: str = ""
-    """The rate limit that holds requests back, in words; empty where none does."""
+    """The rate limit that holds requests back, in words; empty if there is none."""
     input_tokens: int = 0
     cached_input_tokens: int = 0
     cache_unreported_tokens: int = 0
-    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    """Input tokens of answers that do not report how much came from the cache."""
     cost_nanousd: int | None = 0
-    """Nano-dollars spent in this session; None where the price is unknown."""
+    """Nano-dollars spent in this session; None if the price is unknown."""
     canary: CanaryProgress | None = None
     elapsed_s: float = 0.0
 
     @property
     def is_backing_off(self) -> bool:
-        """Whether all rows that are worked on wait for their next attempt."""
+        """Whether all rows in progress wait for their next attempt."""
         return bool(self.waiting and not self.in_flight and self.next_try_s and not self.outage_s)
 
     @property
     def is_known(self) -> bool:
-        """Whether there is something to show: how many rows there are, or one that this session has done."""
+        """Whether there is something to show: the number of rows, or a row that this session has finished."""
         return self.total is not None or self.done > self.skipped
 
 
 def progress_json(progress: Progress) -> dict[str, Any]:
-    """A snapshot as logs carry it: stable names, money in US dollars."""
+    """A snapshot for logs: stable names, money in US dollars."""
     data = asdict(progress)
     nanousd = data.pop("cost_nanousd")
     return data | {
@@ -81,7 +81,7 @@ def progress_json(progress: Progress) -> dict[str, Any]:
 
 
 class Heartbeat:
-    """Decides when a log gets its next line: after the first second, then every so often."""
+    """Decides when a log gets its next line: after the first second, then at intervals."""
 
     def __init__(self, every_s: float = 10.0) -> None:
         self._every_s = every_s

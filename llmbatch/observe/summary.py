@@ -1,4 +1,4 @@
-"""The summary of a run, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
+"""The summary of a run, as frozen data: counted by the session, shown by the screen, printed by `--json`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,9 +13,9 @@ from llmbatch.stats.shifts import Shift
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Where the input's rows are. Every row is in exactly one of ok, review, failed, rejected, undone.
+    """The input's rows by status. Every row is in exactly one of ok, review, failed, rejected, undone.
 
-    `failed` rows were asked about and have no label; `rejected` rows could not be read and were never sent
+    `failed` rows were sent and have no label; `rejected` rows could not be read and were never sent
     (both are in `failed.jsonl`); `undone` rows are still pending, after a run that ended early. Of the ok
     rows, `reviewed` have a human decision as their label.
     """
@@ -31,25 +31,25 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What this invocation did, as opposed to the whole folder."""
+    """What this session did, as opposed to the whole folder."""
 
     answered: int = 0
-    """Rows that got a final outcome now."""
+    """Rows that got a final outcome in this session."""
     reused: int = 0
-    """Of them, rows answered without a request: like another row, or by an earlier run."""
+    """Those of them answered without a request: with the same text as another row, or by an earlier run."""
     from_earlier_runs: int = 0
-    """Of these, the ones from the answer cache (`--reuse`)."""
+    """Those of these from the answer cache (`--reuse`)."""
     skipped: int = 0
     """Rows that an earlier session had already finished."""
     requests: int = 0
     elapsed_s: float = 0.0
     cost_nanousd: int | None = 0
     labelled: int = 0
-    """Of the answered rows, those that got a label."""
+    """Answered rows that got a label."""
 
     @property
     def cost_per_1000_nanousd(self) -> int | None:
-        """This session's cost by the rows that it labelled; None where one is unknown, or there are none."""
+        """This session's cost per 1,000 rows that it labelled; None if one is unknown, or there are none."""
         return _per_1000(self.cost_nanousd, self.labelled)
 
     @property
@@ -60,7 +60,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class CanaryReport:
-    """A canary beside the run's own prompt and model. `share` (0..1) is what it gets by now."""
+    """A canary compared with the run's own prompt and model. `share` (0..1) is its current share of the rows."""
 
     prompt: str
     model: str
@@ -70,9 +70,9 @@ class CanaryReport:
     control: Profile
     canary: Profile
     shifts: tuple[Shift, ...]
-    """In the period in which the canary had one share and most rows were asked."""
+    """In the period with a constant share in which most rows were sent."""
     compared_rows: int
-    """Of both arms in that period."""
+    """For both arms in that period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class EscalationReport:
     settled: int
     cost_nanousd: int | None
     saved_nanousd: int | None
-    """Against asking that model about every row; None where a price is unknown."""
+    """Compared with sending every row to that model; None if a price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,15 @@ class JuryReport:
     """Doubtful rows that were voted on."""
 
     models: tuple[str, ...]
-    """Who votes beside the first answer."""
+    """Who votes in addition to the first answer."""
     rows: int
-    """Different texts."""
+    """Distinct texts."""
     changed: int
-    """Of these, how many have another label than the first answer's."""
+    """How many of these have another label than the first answer's."""
     settled: int
     """How many no longer need review."""
     cost_nanousd: int | None
-    """Of all votes but the first answers; None where a price is unknown."""
+    """Cost of all votes except the first answers; None if a price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class DriftReport:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """What was done besides the run's own plan."""
+    """Experiments in addition to the run's own plan."""
 
     canary: CanaryReport | None = None
     escalation: EscalationReport | None = None
@@ -136,10 +136,10 @@ class AtProvider:
 
     parts: int = 0
     rows: int = 0
-    """With different texts."""
+    """Rows with distinct texts."""
     at_most_nanousd: int = 0
     expires_at: str | None = None
-    """When the first of them expires, UTC; None where the provider does not say."""
+    """When the first of them expires, UTC; None if the provider does not say."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,10 +152,10 @@ class Summary:
     a guard) or `running`."""
     exit_code: int
     reason: str | None
-    """Why it stopped or what went wrong, in a sentence; None where all is well."""
+    """Why it stopped or what went wrong, in a sentence; None if nothing did."""
     model: str
     answered_by: Mapping[str, int]
-    """Rows by the model name that the answers carried."""
+    """Rows by the model name in the answers."""
     endpoint: str
     offline: bool
     task: str
@@ -163,31 +163,31 @@ class Summary:
     """The prompt's fingerprint."""
     prefix_tokens: int
     cached_prefix_tokens: int = 0
-    """Of them, those that the provider's cache should serve from the second row on."""
+    """Those of them that the provider's cache should serve from the second row on."""
     pool_examples: int = 0
     """How many examples of the task's pool are in the prefix."""
     prefix_why: str = ""
     """What was decided about the prefix, and why, in one line."""
     rows: RowCounts = RowCounts()
     labels: Mapping[str, int] = field(default_factory=dict)
-    """Rows by label (ok and review), in the task's order, labels without rows included."""
+    """Rows by label (ok and review), in the task's order, including labels without rows."""
     service_tiers: Mapping[str, int] = field(default_factory=dict)
     """Rows by the service tier that their answers report."""
     spent: UsageTotals = UsageTotals()
-    """All requests of the run folder, earlier sessions included."""
+    """All requests of the run folder, including earlier sessions."""
     session: Session = Session()
     retries: Mapping[str, int] = field(default_factory=dict)
-    """Retries by reason, as `rate_limit`, `timeout`, `server_error`."""
+    """Retries by reason, such as `rate_limit`, `timeout`, `server_error`."""
     failures: Mapping[str, int] = field(default_factory=dict)
-    """Failed and rejected rows by kind, as `too_long`, `invalid`, `bad_json`."""
+    """Failed and rejected rows by kind, such as `too_long`, `invalid`, `bad_json`."""
     flags: Mapping[str, int] = field(default_factory=dict)
-    """Rows by what is particular about them: `truncated`, `usage_missing`, `cost_above_bound`."""
+    """Rows by flag: `truncated`, `usage_missing`, `cost_above_bound`."""
     parse: Mapping[str, int] = field(default_factory=dict)
-    """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
+    """Answers by how they were parsed: `clean`, `repaired`, and the kinds that could not be."""
     at_provider: AtProvider = AtProvider()
     experiments: ExperimentReport = ExperimentReport()
     input_changes: tuple[InputChanged, ...] = ()
-    """Inputs that are not what they were in the session before, or changed while they were read."""
+    """Inputs that have changed since the previous session, or while they were read."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The views by name: results, review, failed, sample, ledger."""
     notes: tuple[str, ...] = ()
@@ -206,17 +206,17 @@ class Summary:
 
     @property
     def has_ended_by_itself(self) -> bool:
-        """Whether the session went through all rows it was meant to ask about."""
+        """Whether the session processed all rows that it was meant to send."""
         return self.state in ("finished", "incomplete")
 
     @property
     def cost_per_1000_nanousd(self) -> int | None:
-        """All sessions' cost by the rows that they labelled; None where one is unknown, or there are none."""
+        """All sessions' cost per 1,000 rows that they labelled; None if one is unknown, or there are none."""
         return _per_1000(self.spent.cost_nanousd, self.spent.labelled)
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
-    """The summary as `--json` prints it: stable names, costs in US dollars, null where a price is unknown."""
+    """The summary as `--json` prints it: stable names, costs in US dollars, null if a price is unknown."""
     rows, spent, session = summary.rows, summary.spent, summary.session
     return {
         "folder": summary.folder,
@@ -279,7 +279,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 
 def experiments_json(experiments: ExperimentReport) -> dict[str, Any]:
-    """What was done besides the run's own plan, as JSON data; what was not done is left out."""
+    """Experiments in addition to the run's own plan, as JSON data; those not used are left out."""
     data: dict[str, Any] = {}
     if experiments.canary is not None:
         data["canary"] = canary_json(experiments.canary)
@@ -329,7 +329,7 @@ def drift_json(report: DriftReport) -> dict[str, Any]:
 
 
 def profile_json(profile: Profile) -> dict[str, Any]:
-    """A profile as JSON data: means a row, costs in US dollars."""
+    """A profile as JSON data: means per row, costs in US dollars."""
     return {
         "rows": profile.rows,
         "failed": profile.failed,

@@ -62,13 +62,13 @@ class _LeasedLimit(ABC):
         off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is taken yet.
+        """Start without a lease.
 
         Args:
             cap_nanousd: the cap of each period over all processes; None for no cap.
             account: the session's account in the spend store; None if nothing is shared, and thus without a cap.
             sleep: waits, and raises if the run stops.
-            off_loop: calls what blocks.
+            off_loop: runs blocking calls.
             clock: seconds, for the size of leases.
         """
         self._cap = cap_nanousd
@@ -101,7 +101,7 @@ class _LeasedLimit(ABC):
                 await self._make_room(period, account, nanousd)
 
     def settle(self, period: str, reserved_nanousd: int, spent_nanousd: int) -> None:
-        """A request of that period has ended: give back what was set aside, and count what it cost or may have cost."""
+        """Release the reservation of a request of that period, and count what it cost or may have cost."""
         account = self._periods[period]
         account.reserved -= reserved_nanousd
         account.spent += spent_nanousd
@@ -132,10 +132,10 @@ class _LeasedLimit(ABC):
         return total
 
     def end(self, figures: Mapping[str, UsageTotals]) -> None:
-        """The session is over: give back all that was not spent, and record what it cost; blocks.
+        """End the session: give back everything not spent, and record what it cost; blocks.
 
         Raises:
-            StorageFailed: that could not be written. What was set aside stays so until the session is settled.
+            StorageFailed: that could not be written. Reservations remain until the session is settled.
         """
         if self._account is None:
             return
@@ -149,7 +149,7 @@ class _LeasedLimit(ABC):
 
     @abstractmethod
     def _reached(self, period: str, total: DayTotal, own: _PeriodAccount, nanousd: int) -> BudgetReached:
-        """Why a request is not sent that may cost so much."""
+        """The error for a request that may cost this much and is therefore not sent."""
 
     async def _make_room(self, period: str, own: _PeriodAccount, nanousd: int) -> None:
         """Wait until the request fits, or a new period has begun."""
@@ -244,7 +244,7 @@ class SharedRunLimit:
         """What all processes together have spent, as of the last beat."""
 
     async def reserve(self, nanousd: int) -> None:
-        """Set aside what a request may cost at most; raises as `DailyLimit` does."""
+        """Reserve the maximum cost of a request; raises the same errors as `DailyLimit`."""
         await self._leases.reserve(nanousd)
 
     def settle(self, reserved_nanousd: int, spent_nanousd: int) -> None:

@@ -52,7 +52,7 @@ class _Weight:
 
 
 class ArmEvidence:
-    """How much bad rows speak for the canary's odds being so many times the control's; looking often costs nothing.
+    """Evidence from bad rows about the ratio of the canary's odds to the control's; it may be examined at any time.
 
     Rows go to the arms by chance. So of the bad rows in a block, the canary's are a hypergeometric draw where the arms
     are alike, whatever the block's rate of bad rows is. The likelihood of each odds ratio (Fisher's noncentral
@@ -122,5 +122,5 @@ class ArmEvidence:
 
 
 def _exp(log: float) -> float:
-    """As `math.exp`, but large where that overflows."""
+    """Like `math.exp`, but large if that overflows."""
     return math.exp(min(log, _LARGEST_LOG))

@@ -13,9 +13,9 @@ Z_95 = 1.959963984540054
 
 
 def effective_rows(texts: Iterable[Hashable]) -> float:
-    """Independent rows with as much information as rows with these texts: all of them where each text stands once.
+    """Number of independent rows with as much information as rows with these texts: all rows if each text occurs once.
 
-    The squared number of rows by the sum of squared copies (Kish, Survey Sampling, 1965, section 8.2).
+    The squared number of rows divided by the sum of squared copies (Kish, Survey Sampling, 1965, section 8.2).
     """
     copies = Counter(texts).values()
     squares = sum(count * count for count in copies)
@@ -23,9 +23,9 @@ def effective_rows(texts: Iterable[Hashable]) -> float:
 
 
 def wilson(share: float, rows: float) -> tuple[float, float]:
-    """Wilson's score interval (1927) of a share of so many effective rows; all of 0..1 where there are none.
+    """Wilson's score interval (1927) of a share among `rows` effective rows; all of 0..1 if there are none.
 
-    It holds the share itself, also at 0 and 1, where rounding would put the end beside it.
+    It contains the share itself, even at 0 and 1, where rounding could exclude it.
     """
     if rows <= 0:
         return 0.0, 1.0
@@ -40,8 +40,8 @@ def difference(
 ) -> tuple[float, float]:
     """The interval of `one - other`, each given as its share and the ends of its interval.
 
-    Newcombe's hybrid score interval (1998): method 10 of his paper on independent shares, and method 10 of that on
-    paired ones where `correlation` is the phi of the pairs.
+    Newcombe's hybrid score interval (1998): method 10 of his paper on independent shares, and method 10 of the one on
+    paired shares if `correlation` is the phi of the pairs.
     """
     (a, a_low, a_high), (b, b_low, b_high) = one, other
 

@@ -14,18 +14,18 @@ from itertools import accumulate
 from llmbatch.stats.profile import Distribution
 
 _AS_RARE = 1e-7
-"""Tables are as rare as the one seen within this, as scipy and R have it: rounding must not part equal ones."""
+"""Tolerance for tables as rare as the observed one, as in scipy and R: rounding must not separate equal ones."""
 _NEGLIGIBLE = 1e-18
 _CUTS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 """Quantiles of both samples together at which two distributions are compared: their middle and both tails."""
 _EXPECTED = 25
-"""Labels are taken together until so many are expected in each sample: fewer have too long a tail for chi-squared."""
+"""Labels are combined until this many are expected in each sample: with fewer, chi-squared's tail is too long."""
 _EXACT_SHARE = 0.75
-"""Of the risk, what the exact tests of single labels get; the rest is the chi-squared test's."""
+"""Share of the risk for the exact tests of single labels; the rest is for the chi-squared test."""
 
 
 def rates_differ(hits: int, count: int, other_hits: int, other_count: int) -> float:
-    """p-value of Fisher's exact test (1935) that two rates are the same; 1 where there is nothing to compare.
+    """p-value of Fisher's exact test (1935) that two rates are the same; 1 if there is nothing to compare.
 
     Two-sided by the usual rule: the probability of all tables with these totals that are no likelier than this one.
     """
@@ -59,7 +59,7 @@ def rates_differ(hits: int, count: int, other_hits: int, other_count: int) -> fl
 
 
 def distributions_differ(one: Distribution, other: Distribution) -> float:
-    """p-value that two samples of figures come from one distribution; 1 where all figures are the same.
+    """p-value that two samples of figures come from one distribution; 1 if all figures are the same.
 
     Both samples are cut at quantiles of the two together, where each cut makes a table for Fisher's exact test: the
     median test (Mood, 1950) at several quantiles, corrected for their number (Bonferroni). The cuts depend only on the
@@ -75,7 +75,7 @@ def distributions_differ(one: Distribution, other: Distribution) -> float:
 
 
 def shares_differ(one: Mapping[str, int], other: Mapping[str, int]) -> float:
-    """p-value that two counts of labels come from one distribution; 1 where there is one label, or nothing to compare.
+    """p-value that two counts of labels come from one distribution; 1 for a single label, or nothing to compare.
 
     Each label by Fisher's exact test, corrected for their number (Bonferroni), which sees one label that moved; and,
     where the counts are large enough for it, Pearson's chi-squared test (1900), which sees many that moved a little.
@@ -117,7 +117,7 @@ def _tail(first: int, last: int, chance: float, ratio: Callable[[int], float]) -
 
 
 def _cuts(pooled: Sequence[int]) -> list[int]:
-    """Where to cut, as places among the distinct values: all but the last where they are few, else at quantiles."""
+    """Where to cut, as positions among the distinct values: all but the last if they are few, else at quantiles."""
     last = len(pooled) - 1
     if last <= len(_CUTS):
         return list(range(max(last, 0)))
@@ -127,7 +127,7 @@ def _cuts(pooled: Sequence[int]) -> list[int]:
 def _columns(
     one: Mapping[str, int], other: Mapping[str, int], names: Sequence[str], totals: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Counts by label, neighbours by name taken together until enough are expected of each in both samples."""
+    """Counts by label, with neighbours by name combined until enough are expected of each in both samples."""
     share = min(totals) / sum(totals)
     columns, open_ = [], (0, 0)
     for name in names:
@@ -151,7 +151,7 @@ def _chi_squared(columns: Sequence[tuple[int, int]], totals: tuple[int, int]) ->
 
 
 def chi_squared_tail(statistic: float, degrees: int) -> float:
-    """The probability that chi-squared of so many whole degrees of freedom is larger (Abramowitz and Stegun, 26.4)."""
+    """The probability that chi-squared with this many degrees of freedom is larger (Abramowitz and Stegun, 26.4)."""
     half = statistic / 2
     if half <= 0:
         return 1.0

@@ -1,9 +1,9 @@
-"""Labels retrieved for each document, where a field has too many to list them all in every request.
+"""Labels retrieved for each document, if a field has too many to list them all in every request.
 
-What the answer chooses from are numbers: "1" is the first label of the document's own list, and so on. So the prompt's
-prefix and the answer's schema are the same for all rows, whatever the labels; no schema is too large; no label can be
-invented. The list stands before the document, in the same message. Where one label is asked for and the answer is that
-none fits, the next best labels are listed once more.
+Answers are numbers: "1" is the first label of the document's own list, and so on. So the prompt's prefix and the
+answer's schema are the same for all rows, whatever the labels; no schema is too large; no label can be invented. The
+list precedes the document, in the same message. If a single label is asked for and the answer is that none fits, the
+next best labels are listed once more.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from llmbatch.task.model import Task
 from llmbatch.task.text_search import METHOD
 
 Ranking = Mapping[str, Sequence[int]]
-"""By field: labels by their places among the field's answers, the likeliest first."""
+"""By field: labels by their positions among the field's answers, the most likely first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class Shortlist:
     """The labels that a document's request lists."""
 
     text: str
-    """As it stands before the document."""
+    """The text before the document."""
     names: Mapping[str, tuple[str, ...]]
     """By field: the label that each number stands for, from 1."""
     is_wider: bool = False
     """Whether some of them are the next best, after none of the best was chosen."""
     is_shared: bool = False
-    """Whether other rows have the very same list, so that it belongs into the prefix."""
+    """Whether other rows have exactly the same list, so that it belongs in the prefix."""
     group: str | None = None
-    """What they all lie right under, in a descent; None at the top."""
+    """The group that contains them all, in a descent; None at the top."""
     sureness: float = 1.0
-    """How sure the model was (0..1) of the choices that led here."""
+    """The model's confidence (0..1) in the choices that led here."""
     ranking: "Ranking" = dataclasses.field(default_factory=dict)
     """What the labels were chosen from."""
 
@@ -54,7 +54,7 @@ class Shortlist:
 
     @property
     def choices(self) -> Mapping[str, tuple[str, ...]]:
-        """What may be answered, by field: its list's numbers, or that none fits."""
+        """The possible answers, by field: its list's numbers, or that none fits."""
         return {name: (*_numbers(len(listed)), NO_CANDIDATE) for name, listed in self.names.items()}
 
 
@@ -62,13 +62,13 @@ NO_SHORTLIST = Shortlist("", {})
 
 
 class Candidates:
-    """Lists, for each document, the labels that may fit, and reads what numbers stand for."""
+    """Lists, for each document, the labels that may fit, and translates numbers back to labels."""
 
     embedding_model: str | None = None
-    """The model by whose embeddings labels are retrieved; None retrieves them by their words."""
+    """The model whose embeddings retrieve labels; None retrieves them by their words."""
 
     def __init__(self, task: Task, most: int) -> None:
-        """`most`: labels on a list; fields that have no more are listed whole, in the prefix."""
+        """`most`: labels on a list; fields that have no more are listed completely, in the prefix."""
         self.most = most
         self._task = task
         self.task_space = task.label_space
@@ -81,12 +81,12 @@ class Candidates:
         self._search = {field.name: label_search(field, self._examples[field.name]) for field in self.fields}
         self._always = {field.name: tuple(label for label in field.answers if label.always) for field in self.fields}
         self.ranked = 2 * most + max(map(len, self._always.values()), default=0)
-        """Labels of a ranking: as many as two lists take."""
+        """Labels of a ranking: enough for two lists."""
         numbered = tuple(self._numbered(field) if field in self.fields else field for field in self.task_space.fields)
         self.space = (
             plain_space(numbered[0].labels) if self.task_space.is_plain else LabelSpace(numbered, is_plain=False)
         )
-        """What an answer chooses from."""
+        """The possible answers."""
 
     @property
     def summary(self) -> str:
@@ -97,20 +97,20 @@ class Candidates:
 
     @property
     def digest(self) -> str:
-        """Of all that decides what is listed."""
+        """Digest of everything that determines the lists."""
         known = [[[label.model_dump() for label in field.labels], self._examples[field.name]] for field in self.fields]
         return hashlib.blake2b(orjson.dumps([METHOD, self.most, known]), digest_size=8).hexdigest()
 
     def shortlist(self, text: str, none_of: Collection[str] = ()) -> Shortlist:
-        """The labels to list before a document; of the fields `none_of` the next best, since none of the best fits."""
+        """The labels to list before a document; for the fields `none_of` the next best, since none of the best fits."""
         return self.listed(self.ranking(text), none_of)
 
     def ranking(self, text: str) -> Ranking:
-        """The labels that have most in common with a document, as many as two lists take."""
+        """The labels that have most in common with a document, enough for two lists."""
         return {field.name: self._search[field.name].ranked(text)[: self.ranked] for field in self.fields}
 
     def listed(self, ranking: Ranking, none_of: Collection[str] = ()) -> Shortlist:
-        """The first labels of a ranking as a list; of the fields `none_of` the next best."""
+        """The first labels of a ranking as a list; for the fields `none_of` the next best."""
         names = {
             field.name: self._chosen(field, ranking[field.name], search=field.name in none_of) for field in self.fields
         }
@@ -124,12 +124,12 @@ class Candidates:
         confidence: float,  # noqa: ARG002 - of a choice among lists; here the first list was no choice
         shortlist: Shortlist,
     ) -> Shortlist | None:
-        """What is listed next after an answer; None where it is final.
+        """The next list after an answer; None if the answer is final.
 
         Args:
             text: the document.
-            answer: its canonical text, of which the numbers are on the list.
-            confidence: that it states (0..1).
+            answer: its canonical text, whose numbers are on the list.
+            confidence: the stated one (0..1).
             shortlist: what was listed.
         """
         none_of = () if shortlist.is_wider else self.none_of(answer)
@@ -141,12 +141,12 @@ class Candidates:
         cells: Mapping[str, str | None],
         ranking: Ranking | None = None,  # noqa: ARG002 - see subclasses
     ) -> tuple[int, ...]:
-        """How many labels would be listed before each right one, in the fields whose labels are listed by document.
+        """How many labels would be listed before each right one, in the fields whose labels are listed per document.
 
         Args:
             text: the document.
             cells: its right value by field, for some fields or all.
-            ranking: the document's in the run, if it was kept.
+            ranking: the document's ranking in the run, if it was recorded.
         """
         return self._ranks_in({field.name: self._search[field.name].ranked(text) for field in self.fields}, cells)
 
@@ -162,7 +162,7 @@ class Candidates:
         return tuple(found)
 
     def longest_text(self) -> str:
-        """At least as many characters as any list has."""
+        """A text at least as long as any list."""
         lines = {
             field.name: sorted((described(field, label) for label in field.answers), key=len, reverse=True)[: self.most]
             for field in self.fields
@@ -170,12 +170,12 @@ class Candidates:
         return "".join(f"{FIELD_LIST_HEADING.format(name)}\n" + "\n000. ".join(lines[name]) for name in lines)
 
     def none_of(self, text: str) -> tuple[str, ...]:
-        """The fields that an answer (by its canonical text) leaves without the one label that they take."""
+        """The single-label fields for which an answer (by its canonical text) says that none fits."""
         cells = self.space.cells_of(text)
         return tuple(field.name for field in self.fields if cells[field.name] == NO_CANDIDATE)
 
     def named(self, text: str, shortlist: Shortlist) -> str:
-        """The value that an answer stands for. A field for which none of its labels fits gets the likeliest one.
+        """The value of an answer. A field for which none of its labels fits gets the most likely one.
 
         Raises:
             InvalidAnswerError: a number is not on the list.
@@ -192,7 +192,7 @@ class Candidates:
         return self.task_space.text(values) or ""
 
     def numbered(self, text: str, shortlist: Shortlist) -> str | None:
-        """The answer that stands for a value, by the numbers of a list; None where one of its labels is not on it."""
+        """The answer for a value, in the numbers of a list; None if one of its labels is not on it."""
         values: dict[str, Value] = {}
         for name, value in self.task_space.values(text).items():
             if name not in shortlist.names:
@@ -207,7 +207,7 @@ class Candidates:
         return self.space.text(values)
 
     def named_part(self, part: str, shortlist: Shortlist) -> str | None:
-        """The label, or `field=label`, that a number of an answer stands for; None for none of them."""
+        """The label, or `field=label`, of a number in an answer; None for none of them."""
         field, is_, number = part.rpartition("=")
         listed = shortlist.names.get(field or self.fields[0].name)
         if listed is None or not number.isdecimal():
@@ -256,5 +256,5 @@ def _examples_by_label(task: Task) -> Mapping[str, Mapping[str, Sequence[str]]]:
 
 
 def _numbers(count: int) -> list[str]:
-    """The numbers of a list, as answers give them."""
+    """The numbers of a list, as in answers."""
     return [str(number) for number in range(1, count + 1)]

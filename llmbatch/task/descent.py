@@ -1,8 +1,8 @@
-"""A descent through the groups of a tree of labels: each request lists what lies right under one of them.
+"""A descent through the groups of a tree of labels: each request lists what is directly in one of them.
 
-The list of a group is the same for all rows that come to it, so it stands in the prefix: one cached prefix a group.
-Answers are numbers, as of labels that are retrieved for each document, and a list's schema has no others. If the model
-says that none of a list fits, the labels of the whole tree that have most in common with the document are listed once.
+The list of a group is the same for all rows that reach it, so it is in the prefix: one cached prefix per group.
+Answers are numbers, as for labels that are retrieved for each document, and a list's schema allows no others. If the
+model answers that none of a list fits, the labels of the whole tree with most in common with the document are listed.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, describe
 from llmbatch.task.model import Task
 
 LONGEST_LIST = 500
-"""Labels right under one group: more are not told apart well, and come near what a strict schema takes."""
+"""Maximum labels directly in one group: models confuse more, and strict schemas accept hardly more."""
 _NAMED = 12
-"""Of a group, how many of the labels under it its line names."""
+"""How many of a group's labels its line names."""
 
 
 class Descent(Candidates):
     """Lists labels group by group, from the top of the tree down."""
 
     def __init__(self, task: Task) -> None:
-        """`task` has a single field of one label, whose labels lie under others."""
+        """`task` has a single field with one label, whose labels are in groups."""
         field = task.label_space.fields[0]
         self._tree = field.tree
         self._lists: Mapping[str | None, Sequence[Label]] = {
@@ -45,7 +45,7 @@ class Descent(Candidates):
 
     @property
     def levels(self) -> int:
-        """Requests that a row takes to the deepest label."""
+        """Number of requests down to the deepest label."""
         return self._tree.depth
 
     @property
@@ -61,11 +61,11 @@ class Descent(Candidates):
         return levels
 
     def shortlist(self, text: str, none_of: Collection[str] = ()) -> Shortlist:
-        """The top of the tree; after none of a list fits, the labels of all groups that are found by a search."""
+        """The top of the tree; if none of a list fits, labels of all groups that a search finds."""
         return replace(super().shortlist(text), is_wider=True) if none_of else self._under(None, 1.0)
 
     def following(self, text: str, answer: str, confidence: float, shortlist: Shortlist) -> Shortlist | None:
-        """See `Candidates`: the list under the group that was chosen."""
+        """See `Candidates`: the list of the chosen group."""
         if shortlist.is_wider:
             return None
         if none_of := self.none_of(answer):
@@ -97,7 +97,7 @@ class Descent(Candidates):
         return Shortlist(f"{heading}\n{''.join(lines)}", names, is_shared=True, group=name, sureness=sureness)
 
     def _line(self, label: Label, group: str | None) -> str:
-        """A label; of a group also what lies under it, which is how the model knows where to look."""
+        """A label; for a group, also some of its labels, which show the model what it contains."""
         line = described(self._field, label)
         if label.name == group:
             return f"{line} (only where none of the others is right)"

@@ -10,11 +10,11 @@ MARK = "\n\n[... the middle of this document was left out ...]\n\n"
 
 _JOINER = "\N{ZERO WIDTH JOINER}"
 _LONGEST_CLUSTER = 32
-"""Marks and joiners that are followed back at most: stacks of thousands are no character of any script."""
+"""Maximum number of marks and joiners to follow back: stacks of thousands are not a character in any script."""
 
 
 def head(text: str, tokens: int) -> str:
-    """The beginning of `text`, as much as makes `tokens` tokens; all of it where it has no more.
+    """The beginning of `text` with `tokens` tokens; all of it if it has no more.
 
     A letter with its accents, or an emoji with what is joined to it, is kept or cut as one.
     """
@@ -24,7 +24,7 @@ def head(text: str, tokens: int) -> str:
         if len(taken) >= len(text):
             return text
         kept = text[: _border_before(text, len(taken))]
-        excess = count_tokens(kept) - tokens  # what was cut in two may make more tokens by itself
+        excess = count_tokens(kept) - tokens  # a piece that was cut in two may have more tokens
         if excess <= 0:
             return kept
         size -= excess
@@ -32,9 +32,9 @@ def head(text: str, tokens: int) -> str:
 
 
 def head_tail(text: str, tokens: int) -> str:
-    """Both ends of `text`, about as long as each other, with `MARK` between them: `tokens` tokens at most in all.
+    """Both ends of `text`, about equally long, with `MARK` between them: at most `tokens` tokens in total.
 
-    All of the text where it has no more; its head alone where there is no room for the mark.
+    All of the text if it has no more; only its head if there is no room for the mark.
     """
     if count_tokens(text) <= tokens:
         return text
@@ -49,14 +49,14 @@ def head_tail(text: str, tokens: int) -> str:
 
 
 def _tail(text: str, tokens: int) -> str:
-    """The end of `text` in so many of its tokens, less what of a character would be left of them."""
+    """The last `tokens` tokens of `text`, without the rest of a character that this would cut."""
     pieces = list(token_bytes(text))[-tokens:]
     start = len(text) - len(b"".join(pieces).decode("utf-8", "ignore"))
     return text[_border_behind(text, start) :]
 
 
 def _border_before(text: str, end: int) -> int:
-    """The last place from `end` down where no visible character is cut."""
+    """The last position from `end` down at which no visible character is cut."""
     for place in range(end, max(end - _LONGEST_CLUSTER, 0), -1):
         if not _joins(text, place):
             return place

@@ -1,4 +1,4 @@
-"""Rows that are asked about in one request: one state for what is sent, which is shared out over the rows' own."""
+"""Rows that share a request: one state for the request, whose usage is divided among the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ class PackState(RowState):
 
     members: tuple[RowState, ...] = ()
     weights: tuple[int, ...] = ()
-    """Of each row in what the pack takes."""
+    """Weight of each row in the pack's usage."""
 
     def sent(self, nanousd: int, *, ended: bool = False, billed: bool = True) -> tuple[Sent, ...]:
-        """A record for each row, with its share, so that each is known by itself after a kill."""
+        """A record for each row, with its share, so that each is known individually after a kill."""
         return tuple(
             Sent(member.key, member.attempts.sends + self.attempts.sends, share, ended, billed)
             for member, share in zip(self.members, shares(nanousd, self.weights), strict=True)
         )
 
     def share_out(self) -> None:
-        """Put what the pack has come to on its rows' bills. Its last request has ended; it sends none any more."""
+        """Charge the pack's usage to its rows, after its last request has ended."""
         sends, usages = self.attempts.sends, shared_usage(self.bill.usage, self.weights)
         for place, (member, usage) in enumerate(zip(self.members, usages, strict=True)):
             if self.completion is not None:
@@ -49,8 +49,8 @@ def packed(members: Sequence[RowState], *, prefix: str, room: int) -> PackState:
 
     Args:
         members: the rows.
-        prefix: of which each row bears an equal part, beside its own document.
-        room: output tokens that the answer may have.
+        prefix: each row is charged for an equal part of it, in addition to its own document.
+        room: output limit of the answer.
     """
     last = members[-1]
     return PackState(
@@ -64,11 +64,11 @@ def packed(members: Sequence[RowState], *, prefix: str, room: int) -> PackState:
 
 
 def place_in_pack(key: str, *, seed: int, turn: int) -> bytes:
-    """By which a pack's rows are ordered: it has nothing to do with their places in the input.
+    """The sort key for a pack's rows, which does not depend on their positions in the input.
 
     Args:
-        key: the row's.
-        seed: of all orders.
-        turn: how often the row was sent in packs before, so that its place changes.
+        key: of the row.
+        seed: of the order.
+        turn: how often the row was sent in packs before, so that its position changes.
     """
     return blake2b(f"{seed}/{turn}/{key}".encode(), digest_size=8).digest()

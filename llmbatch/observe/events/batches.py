@@ -1,4 +1,4 @@
-"""Rows on their way in batches: prepared, submitted, waited for, collected."""
+"""Batches: prepared, submitted, waited for, collected."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _MB = 1e6
 
 
 class BatchPrepared(Event, frozen=True):
-    """A request file is written, and the most that it can cost is set aside."""
+    """A request file is written, and its maximum cost reserved."""
 
     name = "batch.prepared"
     part: int

@@ -40,7 +40,7 @@ class ServiceTierChanged(Event, frozen=True):
     level = Level.WARNING
     asked: str
     served: str | None
-    """As the answer reports it, redacted; None where it does not."""
+    """As the answer reports it, redacted; None if it does not."""
 
     @property
     def message(self) -> str:
@@ -98,7 +98,7 @@ class NotAnsweredYet(Event, frozen=True):
     failure: str
     wait_s: float
     attempt: int | None
-    """Which one comes next, from 1; None where the endpoint did not take the last one, which is not counted."""
+    """The number of the next one, from 1; None if the endpoint did not accept the last one, which is not counted."""
     attempts: int
     """How many there may be (`--attempts`)."""
 
@@ -115,7 +115,7 @@ class RateLimited(Event, frozen=True):
     name = "rate.limited"
     template = "limited by: {limit}"
     limit: str
-    """In words, with where it is known from."""
+    """In words, with its source."""
 
 
 class MachineLacks(Event, frozen=True):

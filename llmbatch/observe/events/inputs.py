@@ -13,14 +13,14 @@ _SAMPLE = 80
 
 
 class FieldsChosen(Event, frozen=True):
-    """How an input is written, and which of its fields are the text and the id, as far as the user did not say so."""
+    """How an input is written, and which of its fields are the text and the id, as far as the user did not set them."""
 
     name = "input.fields"
     file: str
     text_fields: tuple[str, ...]
     id_field: str | None
     findings: tuple[str, ...] = ()
-    """What was detected of how it is written, each in a few words."""
+    """What was detected about the way it is written, each in a few words."""
     sample: str = ""
     """The beginning of the first document."""
 
@@ -111,7 +111,7 @@ class DownloadLost(Event, frozen=True):
 
 
 class InputDownloaded(Event, frozen=True):
-    """A remote file is in the run folder; `is_new` where it was fetched, and not there already."""
+    """A remote file is in the run folder; `is_new` if it was fetched now."""
 
     name = "input.downloaded"
     input: str

@@ -1,4 +1,4 @@
-"""What is asked, of which model, at what price: before anything is sent."""
+"""The plan of a run: its prompt, model and price, before anything is sent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from llmbatch.observe.events.event import Event, Level, dollars, time_span
 
 
 class PrefixPlanned(Event, frozen=True):
-    """What the stable part of each request holds, and how much of it the provider's cache should serve."""
+    """The content of each request's stable part, and how much of it the provider's cache should serve."""
 
     name = "prefix.planned"
     is_detail = True
@@ -24,7 +24,7 @@ class PrefixPlanned(Event, frozen=True):
 
 
 class ArmEstimated(Struct, frozen=True, gc=False):
-    """What one arm of a run will cost, nano-dollars; None where its price is not known."""
+    """Estimated cost of one arm of a run, nano-dollars; None if its price is not known."""
 
     arm: str
     model: str
@@ -43,26 +43,26 @@ class ArmEstimated(Struct, frozen=True, gc=False):
 
 
 class RunEstimated(Event, frozen=True):
-    """The run's cost, from a first look at its input. Costs are None where a model's price is not known."""
+    """The run's cost, estimated from the beginning of its input. Costs are None if a model's price is not known."""
 
     name = "run.estimate"
     model: str
     rows: int
-    """Rows to be asked about, of those that were looked at."""
+    """Rows to send, among those that were examined."""
     done: int
-    """Of those, rows that have their label already."""
+    """Among those examined, rows that already have their label."""
     is_whole: bool
-    """Whether all were looked at."""
+    """Whether all rows were examined."""
     cost_nanousd: int | None
     low_nanousd: int | None
     high_nanousd: int | None
     seconds: float | None
     arms: tuple[ArmEstimated, ...] = ()
-    """What is asked: the run's own plan, a canary, a stronger model; the costs above are of all of them."""
+    """The arms: the run's own plan, a canary, a stronger model; the costs above are those of all of them."""
 
     @property
     def message(self) -> str:
-        """The estimate in a sentence, with its arms where there are several."""
+        """The estimate in a sentence, with its arms if there are several."""
         if not self.rows and self.is_whole:
             return "nothing to send: every row has its label"
         if self.cost_nanousd is None or self.low_nanousd is None or self.high_nanousd is None:
@@ -100,30 +100,30 @@ class RunEstimated(Event, frozen=True):
 
 
 class PacksMadeSmaller(Event, frozen=True):
-    """The model cannot handle so many rows in a request: too many had to be asked about again."""
+    """The model cannot handle this many rows in a request: too many had to be sent again."""
 
     name = "packs.smaller"
     level = Level.WARNING
     before: int
-    """Rows in a request."""
+    """Rows per request."""
     rows: int
-    """From now on."""
+    """Rows per request from now on."""
     again: int
     asked: int
-    """Of the rows of the latest packs, those that had to be asked about again."""
+    """Rows of the latest packs that had to be sent again."""
     why: str
-    """Of one of them."""
+    """The reason for one of them."""
     template = (
         "rows per request: {rows} instead of {before}, because {again} of {asked} rows had to be sent again ({why})"
     )
 
 
 class PackingDecided(Event, frozen=True):
-    """`--rows-per-request auto` has decided, by what a comparison has measured."""
+    """`--rows-per-request auto` has decided, based on what a comparison measured."""
 
     name = "packing.decided"
     rows: int
-    """In a request."""
+    """Rows per request."""
     why: str
 
     @property
@@ -133,16 +133,16 @@ class PackingDecided(Event, frozen=True):
 
 
 class PlanChanged(Event, frozen=True):
-    """What is asked has changed since the last session, so that finished rows are sent again."""
+    """The plan has changed since the last session, so finished rows are sent again."""
 
     name = "plan.changed"
     level = Level.WARNING
     changed: tuple[str, ...]
-    """Of `prompt`, `model`, `parameters`."""
+    """What changed, among `prompt`, `model`, `parameters`."""
     rows: int
     """Finished rows that will be sent again."""
     cost_nanousd: int | None
-    """What that is expected to cost; None where the price is not known."""
+    """The expected cost of this; None if the price is not known."""
     offline: bool
 
     @property
@@ -193,9 +193,9 @@ class WayChosen(Event, frozen=True):
     name = "way.chosen"
     way: str
     cost_nanousd: int | None
-    """Expected; None where rows are at the provider in batches, which are collected first."""
+    """Expected cost; None if rows are at the provider in batches, which are collected first."""
     costs_nanousd: Mapping[str, int]
-    """Expected, by the way."""
+    """Expected cost of each way."""
 
     @property
     def message(self) -> str:
@@ -276,7 +276,7 @@ class CalibrationMissing(Event, frozen=True):
 
 
 class LogprobsUnknown(Event, frozen=True):
-    """Confidence was to be measured, and the model is known to give no log-probabilities."""
+    """Confidence was to be measured, but the model is known not to return log-probabilities."""
 
     name = "confidence.reported"
     level = Level.WARNING

@@ -45,7 +45,7 @@ class LogShrank(Event, frozen=True):
 
 
 class FolderMigrated(Event, frozen=True):
-    """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
+    """An earlier version created the run folder: its existing lines have no checksum, new ones do."""
 
     name = "folder.migrated"
     template = "run folder from llmbatch {version}: new lines get checksums, which that version cannot read"
@@ -122,7 +122,7 @@ class CanaryExpanded(Event, frozen=True):
 
 
 class SignalReceived(Event, frozen=True):
-    """SIGINT, SIGTERM or SIGHUP, or the program that called, interrupts the run: it ends in order."""
+    """SIGINT, SIGTERM or SIGHUP, or the calling program, interrupts the run, which ends in an orderly way."""
 
     name = "run.signal"
     level = Level.WARNING
@@ -132,7 +132,7 @@ class SignalReceived(Event, frozen=True):
 
 
 class RunStopping(Event, frozen=True):
-    """A guard, a limit, the server or a failure ended the run; what is in flight may still come in."""
+    """A guard, a limit, the server or a failure ended the run; answers in flight may still arrive."""
 
     name = "run.stopping"
     level = Level.WARNING

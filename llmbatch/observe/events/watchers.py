@@ -1,4 +1,4 @@
-"""Budgets, alerts, and those who watch a run."""
+"""Budgets, alerts, and a run's observers."""
 
 from typing import Any
 
