@@ -140,8 +140,9 @@ def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, 
     offers: dict[str, list[_Offer]] = {}
     for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):
         with suppress(Exception):  # broken metadata is reported when that plug-in is requested
-            package = _normalized(distribution.metadata["Name"])
-            for entry in distribution.entry_points.select(group=group):
+            entries = distribution.entry_points.select(group=group)
+            package = _normalized(distribution.metadata["Name"]) if entries else ""  # a long text to parse
+            for entry in entries:
                 others = offers.setdefault(entry.name, [])
                 if all(package != other.package for other in others):
                     others.append(_Offer(entry, package, distribution.version, _is_editable(distribution)))
