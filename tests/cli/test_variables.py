@@ -8,7 +8,6 @@ from llmbatch.core.errors import UsageError
 from tests.e2e.program import Program
 
 
-@pytest.mark.parametrize("command", SUMMARIES)
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
@@ -20,10 +19,11 @@ from tests.e2e.program import Program
         ("LLMBATCH_XYZZY", "unset LLMBATCH_XYZZY"),
     ],
 )
-def test_a_variable_that_is_misspelt_is_told_with_its_likely_name(command: str, name: str, advice: str) -> None:
-    with pytest.raises(UsageError, match=name) as error:
-        check_variables({name: "1", "LLMBATCH_QUIET": "1", "PATH": "/bin"}, [command])
-    assert error.value.hint == advice
+def test_a_variable_that_is_misspelt_is_told_with_its_likely_name(name: str, advice: str) -> None:
+    for command in SUMMARIES:
+        with pytest.raises(UsageError, match=name) as error:
+            check_variables({name: "1", "LLMBATCH_QUIET": "1", "PATH": "/bin"}, [command])
+        assert error.value.hint == advice, command
 
 
 def test_variables_of_other_commands_and_of_alerts_are_known() -> None:

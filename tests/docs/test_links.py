@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
-
 from tests.e2e.program import REPOSITORY
 
 PAGES = [
@@ -29,17 +27,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
-    for link in links(page):
+def test_links_lead_to_files_and_headings_that_exist() -> None:
+    for page, link in ((one, link) for one in PAGES for link in links(one)):
         path, _, anchor = unquote(link).partition("#")
         if re.match(r"\w+:", path):
             continue
         target = (page.parent / path).resolve() if path else page
         if str(target.relative_to(REPOSITORY)) in MADE_AT_BUILD:
             continue
-        assert target.exists(), link
-        assert not anchor or anchor in anchors(target), link
+        assert target.exists(), (page, link)
+        assert not anchor or anchor in anchors(target), (page, link)
 
 
 def test_pages_that_the_code_names_exist() -> None:
@@ -51,14 +48,14 @@ def test_pages_that_the_code_names_exist() -> None:
     assert [name for name in sorted(named - MADE_AT_BUILD) if not (REPOSITORY / name).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_modules_that_a_page_names_exist(page: Path) -> None:
+def test_modules_that_a_page_names_exist() -> None:
     """`runs/ledger/index.py` leads somewhere from the repository, the package, or the page's own folder."""
-    if page.name == "CHANGELOG.md" or page.parent.name == "extending":  # what was; what a package of its own has
-        return
-    for name in re.findall(r"`([\w/]+\.py)(?:::?\w+)?`", page.read_text()):
-        if name.removesuffix(".py") in sys.stdlib_module_names:
+    modules = {path.name for path in (REPOSITORY / "llmbatch").rglob("*.py")}
+    for page in PAGES:
+        if page.name == "CHANGELOG.md" or page.parent.name == "extending":  # what was; what a package of its own has
             continue
-        below = [REPOSITORY / name, REPOSITORY / "llmbatch" / name, page.parent / name]
-        by_name = list((REPOSITORY / "llmbatch").rglob(name)) if "/" not in name else []
-        assert by_name or any(path.exists() for path in below), name
+        for name in re.findall(r"`([\w/]+\.py)(?:::?\w+)?`", page.read_text()):
+            if name.removesuffix(".py") in sys.stdlib_module_names or name in modules:
+                continue
+            below = [REPOSITORY / name, REPOSITORY / "llmbatch" / name, page.parent / name]
+            assert any(path.exists() for path in below), (page, name)

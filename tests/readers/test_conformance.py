@@ -37,30 +37,33 @@ def test_csv_spectrum_reads_as_it_should(read: Any, path: Path) -> None:
     assert [dict(row.fields) for row in rows] == expected_of(path)
 
 
-@pytest.mark.parametrize("path", JSON_TEXTS, ids=lambda path: path.stem)
-def test_json_test_suite_is_parsed_as_it_should_be(path: Path) -> None:
+def test_json_test_suite_is_parsed_as_it_should_be() -> None:
+    """Their names begin with y for yes, n for no, and i for what is up to the reader."""
+    accepted = {path.name: _is_accepted(path.read_bytes()) for path in JSON_TEXTS}
+    assert [name for name in accepted if name[0] == ("n" if accepted[name] else "y")] == []
+
+
+def _is_accepted(content: bytes) -> bool:
     try:
-        parse_json(path.read_bytes())
+        parse_json(content)
     except ValueError:
-        accepted = False
-    else:
-        accepted = True
-    must_be = {"y": True, "n": False}.get(path.name[0], accepted)
-    assert accepted == must_be
+        return False
+    return True
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in JSON_TEXTS if b"\n" not in path.read_bytes()], ids=lambda path: path.stem
-)
-def test_json_test_suite_as_a_field_does_what_it_does_alone(read: Any, path: Path) -> None:
-    content = path.read_bytes()
-    before, item, after = read(b'{"text": "a"}\n{"id": 1, "text": "x", "extra": ' + content + b'}\n{"text": "b"}\n')
-    assert (before.text, after.text, after.index) == ("a", "b", 2)
-    if path.name.startswith("y_"):
-        assert isinstance(item, Row)
-        assert item.fields["extra"] == json.loads(content)
-    elif path.name.startswith("n_"):
-        assert not isinstance(item, Row)
+def test_json_test_suite_as_a_field_does_what_it_does_alone(read: Any) -> None:
+    for path in JSON_TEXTS:
+        content = path.read_bytes()
+        if b"\n" in content:
+            continue
+        rows = read(b'{"text": "a"}\n{"id": 1, "text": "x", "extra": ' + content + b'}\n{"text": "b"}\n')
+        before, item, after = rows
+        assert (before.text, after.text, after.index) == ("a", "b", 2), path.name
+        if path.name.startswith("y_"):
+            assert isinstance(item, Row), path.name
+            assert item.fields["extra"] == json.loads(content), path.name
+        elif path.name.startswith("n_"):
+            assert not isinstance(item, Row), path.name
 
 
 @pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])

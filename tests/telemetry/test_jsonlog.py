@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
@@ -86,11 +85,13 @@ def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
     assert json.loads(line)["file"] == text
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-def test_every_event_is_documented_with_its_fields(kind: type[Event]) -> None:
-    (row,) = [line for line in DOCUMENTED.splitlines() if line.startswith(f"| `{kind.name}` ")]
-    for field in fields(kind):
-        assert f"`{field.name.replace('nanousd', 'usd')}`" in row, field.name
+def test_every_event_is_documented_with_its_fields() -> None:
+    lines = DOCUMENTED.splitlines()
+    for kind in KINDS:
+        rows = [line for line in lines if line.startswith(f"| `{kind.name}` ")]
+        assert len(rows) == 1, kind.name
+        for field in fields(kind):
+            assert f"`{field.name.replace('nanousd', 'usd')}`" in rows[0], (kind.name, field.name)
 
 
 def test_no_two_events_share_a_name() -> None:

@@ -27,9 +27,8 @@ def test_no_control_character_is_left(text: str) -> None:
     assert is_harmless(neutral(text))
 
 
-@pytest.mark.parametrize("text", NAUGHTY)
-def test_naughty_strings_are_harmless(text: str) -> None:
-    assert is_harmless(neutral(text))
+def test_naughty_strings_are_harmless() -> None:
+    assert [text for text in NAUGHTY if not is_harmless(neutral(text))] == []
 
 
 @pytest.mark.parametrize("text", ["plain", "Zürich, 東京, العربية", "[/foo] [red] {0} %s", "a — b"])
