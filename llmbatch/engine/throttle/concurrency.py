@@ -68,7 +68,7 @@ class Concurrency:
     @property
     def is_known(self) -> bool:
         """Whether there has been an answer, after which the level is found by measuring."""
-        return self._before is not None
+        return self._fixed is not None or self._before is not None
 
     def succeeded(self, in_flight: int, latency_s: float, now: float, *, per_s: float | None = None) -> None:
         """Record an answer.
