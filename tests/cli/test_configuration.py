@@ -343,7 +343,7 @@ def test_each_option_that_names_files_is_known_as_one() -> None:
 
 def test_the_docs_list_what_a_strangers_file_may_not_set() -> None:
     page = (REPOSITORY / "docs" / "how-to" / "configuration.md").read_text()
-    (listed,) = [line for line in page.splitlines() if line.startswith("- it cannot say")]
+    (listed,) = [line for line in page.splitlines() if line.startswith("- it cannot set")]
     sensitive = {
         declared.option.keys_of(name)[0]
         for command in SUMMARIES
