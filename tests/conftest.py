@@ -31,7 +31,7 @@ _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
 
 def pytest_xdist_auto_num_workers() -> int:
     """More than the machine has cores: a test often waits for the disk, or for a program that waits."""
-    return 3 * (os.cpu_count() or 1)
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
