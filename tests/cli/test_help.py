@@ -84,6 +84,7 @@ def test_brackets_in_a_text_are_no_markup(llmbatch: Program) -> None:
         ("zzz", "llmbatch --help lists them"),
         ("prompt chek", "Did you mean 'check'?"),
         ("review exprot", "llmbatch review export?"),
+        ("review exprot", "there is no command 'exprot' and no run folder of that name"),
         ("classify x --modle m", "--model?"),
         ("classify x --cost 3", "--max-cost?"),
         ("classify x --budget 3", "--daily-budget?"),
