@@ -1,6 +1,7 @@
-"""llama.cpp's own server on loopback: `serve_llama_cpp.py MODEL.gguf SLOTS`. Prints its address, ends with its stdin.
+"""llama.cpp's own server on loopback: `serve_llama_cpp.py MODEL.gguf SLOTS [embeddings]`. Prints its address.
 
-Each slot has a window of 8,192 tokens; the key is sk-llama-test, the model's name is tiny. Needs the package xllamacpp.
+It ends with its stdin. Each slot has a window of 8,192 tokens, and reads 512 at once for an embedding; the key is
+sk-llama-test, the model's name is tiny. Needs the package xllamacpp.
 """
 
 # mypy: ignore-errors
@@ -20,6 +21,9 @@ parameters.use_jinja = True
 parameters.warmup = False
 parameters.n_gpu_layers = 0
 parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+if "embeddings" in sys.argv[3:]:
+    parameters.embedding = True
+    parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 server = xllamacpp.Server(parameters)
 sys.stdout.write(f"{server.listening_address}\n")
 sys.stdout.flush()

@@ -83,3 +83,19 @@ def test_a_server_that_was_stopped_and_started_again_gets_the_rest(llmbatch: Pro
     assert gone.code == 7
     with served(PYTHON, SCRIPT, str(model), "4") as url:
         assert len(classify(llmbatch, url, "--model", "tiny")) == 8
+
+
+def test_one_model_embeds_documents_and_labels_them(llmbatch: Program, model: Path) -> None:
+    rows(llmbatch, 4, LONG | {"text": "The server crashed again. " * 300})
+    retrieved = ("--task", "banking77", "--candidates", "10", "--embedding-model", "tiny", "--model", "tiny")
+    with served(PYTHON, SCRIPT, str(model), "4", "embeddings") as url:
+        lines = classify(llmbatch, url, *retrieved)
+    assert {line["status"] for line in lines.values()} == {"ok"}, "a text beyond what it reads at once is shortened"
+    assert all(len(line["ranking"]["category"]) == 20 for line in lines.values())
+
+
+def test_a_server_without_embeddings_stops_the_run(llmbatch: Program, serve: Serve) -> None:
+    rows(llmbatch, 4)
+    done = llmbatch("classify", "docs.jsonl", "--base-url", serve(4), "--task", "banking77", "--candidates", "10",
+                    "--embedding-model", "tiny", "--model", "tiny", OPENAI_API_KEY=KEY)  # fmt: skip
+    assert (done.code, "model_not_found" in done.err) == (4, True), done.err
