@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from msgspec.structs import replace as with_text
+from msgspec import structs
 
 from llmbatch.engine.attempt import AttemptSender
 from llmbatch.engine.failure_policy import FailurePolicy
@@ -70,6 +70,8 @@ class Embedder:
         self._most_texts = _MOST_TEXTS
         self._longest: int | None = None
         """Characters of a text that the model accepts, if an error has shown that it does not accept all."""
+        self._of_labels: list[Any] = []
+        """The vectors of the labels' texts so far: if the row that asks for them fails, the next one continues."""
         self._labels: LabelVectors | None = None
         self._asking_for_labels = asyncio.Lock()
 
@@ -89,12 +91,13 @@ class Embedder:
     async def _label_vectors(self, row: RowState, dimensions: int) -> LabelVectors:
         async with self._asking_for_labels:
             if self._labels is None:
-                texts, vectors = self._candidates.texts(), list[Any]()
+                texts, vectors = self._candidates.texts(), self._of_labels
                 most = max(LARGEST_ANSWER // (dimensions * _BYTES_A_NUMBER), 1)
                 while len(vectors) < len(texts):
                     end = len(vectors) + min(most, self._most_texts)
                     vectors += await self._vectors(row, texts[len(vectors) : end])
                 self._labels = await asyncio.to_thread(self._candidates.label_vectors, vectors)
+                vectors.clear()
         return self._labels
 
     async def _vectors(self, row: RowState, texts: Sequence[str]) -> list[Any]:
@@ -120,7 +123,7 @@ class Embedder:
 
     async def _asked(self, row: RowState, texts: Sequence[str]) -> list[Any]:
         asked = RowState(
-            with_text(row.row, text="\n".join(texts)),
+            structs.replace(row.row, text="\n".join(texts)),
             row.key,
             attempts=Attempts(sends=row.attempts.sends),
             retries=row.retries,

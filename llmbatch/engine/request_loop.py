@@ -88,7 +88,11 @@ class RequestLoop:
             state.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
 
         loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
-        answer: T = await loop(attempt, state.attempts, state)
+        try:
+            answer: T = await loop(attempt, state.attempts, state)
+        except RequestFailedError as error:
+            self._failure_policy.row_failed(error.failure)
+            raise
         return answer
 
     async def _attempt(self, state: RowState, ask: Ask[T]) -> T:

@@ -106,7 +106,6 @@ class RowWorker:
                 answer = await self._loop.until_answered(state, self._answer)
             except RequestFailedError as error:
                 state.end()
-                self._failure_policy.row_failed(error.failure)
                 return self._reader.failed(state, error.failure)
         except RunCancelledError:
             return self.given_up(state)

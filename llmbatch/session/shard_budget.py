@@ -38,6 +38,8 @@ def with_one_limit(options: RunOptions, whole: RunFolder, emit: Callable[[Event]
 class _ShardsStore(SpendStore):
     """Records what the sessions in progress take from the limit."""
 
+    _hint = "free it, or delete it while no shard is running: the next one creates it again from the ledgers"
+
     def __init__(self, whole: RunFolder, emit: Callable[[Event], None]) -> None:
         super().__init__(whole.path / _STORE)
         self._whole = whole

@@ -36,6 +36,8 @@ class SpendStore:
     All raise StorageFailed if the store cannot be read or written.
     """
 
+    _hint = "free it (or move it away; a new one starts at zero), or use another one with --spend-store"
+
     def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S, is_synced: bool = True) -> None:
         """Open the store, creating an empty one, private to the user, if there is none.
 
@@ -259,5 +261,5 @@ class SpendStore:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageFailed(
                 f"{self.path}: the spend store cannot be used ({why})",
-                hint="free it (or move it away; a new one starts at zero), or use another one with --spend-store",
+                hint=self._hint,
             ) from error

@@ -227,6 +227,19 @@ def test_fewer_vectors_than_texts_are_no_answer(tmp_path: Path) -> None:
         assert line["error"]["message"] == "the endpoint returned 200 with 31 embeddings of 32 texts"
 
 
+def test_the_labels_are_paid_for_once_though_the_row_that_asks_for_them_fails(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        of_labels = [one.number for one in server.asked if embeds(one) and "\n" in one.text]
+        return Reply(500, {"error": {"message": "oops"}}) if of_labels[4:] == [asked.number] else vectors(asked)
+
+    with scripted(embedding(script)) as server:
+        lines = labelled(server, tmp_path / "run", TEXTS, attempts=1)
+        asked = [one.text for one in server.asked if embeds(one) and "\n" in one.text]
+    assert [line["status"] for line in lines] == ["failed", "ok", "ok"]
+    assert len(asked) == LABEL_REQUESTS + 1, "only the request that failed is sent again"
+    assert len(set(asked)) == LABEL_REQUESTS
+
+
 def test_a_row_whose_vector_is_refused_fails_alone_and_keeps_no_other_answer(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         if asked.text == TEXTS[1]:

@@ -206,3 +206,18 @@ def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(llmbatch: Pr
     assert server.requests == sent
     assert llmbatch(*priced, "--max-cost", "0.06", "--shard", "1/2").code == 5
     assert sent < server.requests < 2 * sent
+
+
+@pytest.mark.usefixtures("run")
+def test_a_damaged_record_of_the_limit_is_refused_and_can_be_deleted(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--price", "1,1,1", "--max-cost", "1")
+    record = llmbatch.folder / "docs.llmbatch" / "max-cost.sqlite3"
+    assert llmbatch(*command, "--shard", "1/2").code in (0, 3)
+    record.write_bytes(b"not a database, by any means")
+    refused = llmbatch(*command, "--shard", "2/2")
+    assert refused.code == 8
+    assert "delete it while no shard is running" in refused.err
+    record.unlink()
+    assert llmbatch(*command, "--shard", "2/2").code in (0, 3)

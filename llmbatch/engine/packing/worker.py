@@ -196,7 +196,6 @@ class PackWorker:
         except BudgetReached:
             return members  # fewer of them may still fit
         except RequestFailedError as error:
-            self._failure_policy.row_failed(error.failure)
             answered = error.failure
         finally:
             pack.share_out()
