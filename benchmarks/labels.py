@@ -142,7 +142,9 @@ def row(labels: LabelSet, listed: Listed, folder: Path, url: str | None, real_ro
     if isinstance(listed, int):
         candidates = Candidates(labels.task, listed)
         space = labels.task.label_space
-        ranks = [candidates.ranks(text, space.cells_of(gold))[0] for text, gold in labels.documents]
+        ranks = [
+            candidates.ranks(candidates.whole_ranking(text), space.cells_of(gold))[0] for text, gold in labels.documents
+        ]
         recall = sum(rank < listed for rank in ranks) / len(texts)
     valid = "-" if url is None else valid_share(texts[:real_rows], asked, out.with_name(f"{out.name}-real"), url)
     cached = spent.cached_input_tokens / spent.input_tokens

@@ -2,11 +2,10 @@
 
 from array import array
 from contextlib import closing
-from dataclasses import dataclass
-from dataclasses import replace as change
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from llmbatch.analysis.evaluation import Evaluation, Subject, evaluate
 from llmbatch.analysis.gold import Gold, GoldOptions, read_gold
@@ -90,7 +89,7 @@ def _of_some_fields(evaluation: Evaluation, space: LabelSpace) -> Evaluation:
     fields = listed(space.columns())
     note = f"there is gold for {fields} only: a row counts as right if that is right"
     table = withheld(evaluation.thresholds, f"review depends on all fields, and there is gold for {fields} only")
-    return change(evaluation, thresholds=table, notes=(*evaluation.notes, note))
+    return replace(evaluation, thresholds=table, notes=(*evaluation.notes, note))
 
 
 def remember_accuracy(path: Path, evaluation: Evaluation) -> None:
@@ -214,7 +213,7 @@ class _Join:
             if part.partition("=")[0] in space.columns()
         }
         values = self._space.values(line.category)
-        return replace(
+        return structs.replace(
             line,
             category=space.text({name: values[name] for name in space.columns()}),
             confidence=min(kept.values(), default=line.confidence),
@@ -226,7 +225,9 @@ class _Join:
         space = self._gold.space
         if self._candidates is None or isinstance(item, Rejection) or label not in space:
             return ()
-        return self._candidates.ranks(item.text, space.cells_of(label), None if line is None else line.ranking)
+        kept = None if line is None else line.ranking
+        ranking = self._candidates.whole_ranking(item.text) if kept is None else kept
+        return self._candidates.ranks(ranking, space.cells_of(label))
 
     def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
         if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:

@@ -70,7 +70,7 @@ def classify(
 
 
 def _dear_run(options: "RunOptions", above_nanousd: int) -> "ModelEstimate | None":
-    from llmbatch.estimate.estimate import dear_run
+    from llmbatch.estimate.estimate import dear_run  # slow to load, and needed only with --confirm-above
 
     return dear_run(options, above_nanousd)
 

@@ -15,7 +15,7 @@ _ALL = "--help-all"
 _FIRST_WIDTH = 32
 """Maximum width of option names before their texts begin on the next line."""
 _WIDEST_RANGE = 65535
-"""A limit above that of ports only catches typing errors, and tells a reader nothing."""
+"""Limits above that of ports only catch typing errors; help does not show them."""
 
 
 def write_short_help(

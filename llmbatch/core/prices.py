@@ -140,6 +140,8 @@ def is_self_hosted(base_url: str) -> bool:
 class PriceBook:
     """Looks up each model once and remembers the result, including misses."""
 
+    _has_output = True
+
     def __init__(self, base_url: str | None, own_price: Price | None = None) -> None:
         self._base_url = base_url
         self._own_price = own_price
@@ -147,13 +149,14 @@ class PriceBook:
 
     def price(self, model: str, *, asked: str | None = None, service_tier: str | None = None) -> Price | None:
         """The price of an answer by `model`; if that name is unknown, of the requested model."""
-        if self._own_price is not None:
-            return self._own_price
+        return self._published(model, asked, service_tier) if self._own_price is None else self._own_price
+
+    def _published(self, model: str, asked: str | None, service_tier: str | None) -> Price | None:
         key = (model, service_tier)
         if key not in self._found:
-            found = find_price(model, self._base_url, service_tier)
+            found = find_price(model, self._base_url, service_tier, has_output=self._has_output)
             if found in (None, FREE) and asked is not None and asked != model:
-                found = find_price(asked, self._base_url, service_tier)
+                found = find_price(asked, self._base_url, service_tier, has_output=self._has_output)
             self._found[key] = found
         return self._found[key]
 
@@ -170,23 +173,14 @@ class PriceBook:
 
 
 class _EmbeddingPrices(PriceBook):
-    """The user's price is that of a model that answers, so that it only stands in for an unknown one."""
+    """The user's price is that of a model that answers, so it only replaces an unknown one."""
 
-    def price(
-        self,
-        model: str,
-        *,
-        asked: str | None = None,
-        service_tier: str | None = None,  # noqa: ARG002 - see below
-    ) -> Price | None:
-        """See `PriceBook`; embedding models have no service tiers."""
-        key = (model, None)
-        if key not in self._found:
-            names = (model,) if asked is None else (model, asked)
-            found = [find_price(name, self._base_url, has_output=False) for name in names]
-            published = (price for price in found if price not in (None, FREE))
-            self._found[key] = next(published, self._own_price or found[0])
-        return self._found[key]
+    _has_output = False
+
+    def price(self, model: str, *, asked: str | None = None, service_tier: str | None = None) -> Price | None:
+        """See `PriceBook`."""
+        published = self._published(model, asked, service_tier)
+        return self._own_price or published if published in (None, FREE) else published
 
 
 def known_models() -> tuple[list[str], list[str]]:

@@ -248,8 +248,6 @@ class _ArmBuilder:
         line, redact = self.lines.of(plan, dialect), Redactor((self.endpoint.api_key,))
         policy = FailurePolicy(line.throttle, fallbacks, self.sending.policy, redact, plan, emit=self.deps.emit)
         spoken, prices = dialect or self.endpoint.dialect, self.deps.prices
-        if spoken is EMBEDDINGS:
-            prices = prices.of_embeddings
         return _RowWorkerParts(self, plan, spoken, prices, fallbacks, line, redact, policy, halt, is_withdrawn)
 
 
@@ -312,7 +310,7 @@ class _RowWorkerParts:
         plan = embedding_plan(self.plan, candidates)
         fallbacks = builder.fallbacks(plan, dialect=EMBEDDINGS)
         parts = builder.row_worker(plan, fallbacks, halt=self.halt, is_withdrawn=self.is_withdrawn, dialect=EMBEDDINGS)
-        return parts.embedder(candidates)
+        return replace(parts, prices=parts.prices.of_embeddings).embedder(candidates)
 
     def embedder(self, candidates: EmbeddedCandidates) -> Embedder:
         """What retrieves labels by these parts' requests."""

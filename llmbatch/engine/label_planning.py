@@ -144,7 +144,8 @@ def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> I
             break
         search = Candidates(task.model_copy(update={"examples": tuple(known), "pool": ()}), min(sizes))
         for example in sought:
-            ranks += search.ranks(example.text, task.label_space.cells_of(task.value_of(example)))
+            ranking = search.whole_ranking(example.text)
+            ranks += search.ranks(ranking, task.label_space.cells_of(task.value_of(example)))
     for size in sizes:
         yield size, sum(rank < size for rank in ranks) / len(ranks) if ranks else None
 

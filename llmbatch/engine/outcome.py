@@ -22,7 +22,6 @@ from llmbatch.provider.finish import flags_of, judge_invalid
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.calibration import Calibration
 from llmbatch.task.candidates import Candidates, Shortlist
-from llmbatch.task.embedded_candidates import EmbeddedCandidates
 from llmbatch.task.kind import InvalidAnswerError
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class OutcomeReader:
 
 def _ranking(plan: Plan, shortlist: Shortlist) -> dict[str, tuple[int, ...]] | None:
     """How embeddings ranked the labels: unlike other rankings, it cannot be made again from the text alone."""
-    if not isinstance(plan.candidates, EmbeddedCandidates):
+    if plan.embedding_model is None:
         return None
     return {name: tuple(places) for name, places in shortlist.ranking.items()}
 

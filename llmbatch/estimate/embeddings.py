@@ -19,28 +19,11 @@ _NOTHING = Range(0.0, 0.0, 0.0)
 class EmbeddingLook:
     """Counts the texts that are embedded."""
 
-    def __init__(
-        self,
-        candidates: EmbeddedCandidates,
-        plan: Plan,
-        asked: Plan,
-        is_done: Callable[[str], bool],
-        is_settled: Callable[[str], bool],
-        count: Callable[[str], int],
-        *,
-        most_bytes: int | None,
-    ) -> None:
-        """Take the arguments of `Survey`, for the plan by which rows are sent."""
+    def __init__(self, candidates: EmbeddedCandidates, survey: Survey, count: Callable[[str], int]) -> None:
+        """`survey`: of the documents, by the plan of the requests for vectors; `count`: counts a text's tokens."""
         self._candidates = candidates
         self._count = count
-        self.survey = Survey(
-            plan,
-            is_done,
-            is_settled=is_settled,
-            asked=embedding_plan(asked, candidates),
-            count=lambda text: count(text[:LONGEST_TEXT]),
-            most_bytes=most_bytes,
-        )
+        self.survey = survey
 
     def job(self, prices: PriceBook, *, with_labels: bool) -> ArmJob:
         """The embedded texts of the rows seen, and their cost; also those of the labels, which are embedded once."""
@@ -59,16 +42,17 @@ class EmbeddingLook:
 
 
 def embedding_look(
-    plan: Plan,
-    asked: Plan,
-    is_done: Callable[[str], bool],
-    is_settled: Callable[[str], bool],
-    count: Callable[[str], int],
-    *,
-    most_bytes: int | None,
+    asked: Plan, count: Callable[[str], int], surveyed: Callable[[Plan, Callable[[str], int]], Survey]
 ) -> EmbeddingLook | None:
-    """Counts what a plan embeds; None if it embeds nothing. Takes the arguments of `Survey`."""
+    """Counts what a plan embeds; None if it embeds nothing.
+
+    Args:
+        asked: the plan by which rows would be sent.
+        count: counts a text's tokens.
+        surveyed: makes a survey of the same rows by another plan, with another way to count.
+    """
     candidates = asked.candidates
     if not isinstance(candidates, EmbeddedCandidates):
         return None
-    return EmbeddingLook(candidates, plan, asked, is_done, is_settled, count, most_bytes=most_bytes)
+    survey = surveyed(embedding_plan(asked, candidates), lambda text: count(text[:LONGEST_TEXT]))
+    return EmbeddingLook(candidates, survey, count)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 
 from llmbatch.core.errors import UsageError
@@ -286,23 +287,16 @@ class _Look:
         self._count = count
         self._margin = margin
         self._beside = beside
-        self._found = Survey(
-            plan,
-            lambda key: is_done(key) or waits(key),
-            is_settled=is_settled,
-            asked=asked,
-            count=count,
-            most_bytes=most_bytes,
+        survey_of = partial(Survey, plan, is_settled=is_settled, most_bytes=most_bytes)
+
+        def is_skipped(key: str) -> bool:
+            return is_done(key) or waits(key)
+
+        self._found = survey_of(is_skipped, asked=asked, count=count)
+        self._waiting = survey_of(lambda key: not waits(key), asked=asked, count=count)
+        self._embedding = embedding_look(
+            asked, count, lambda plan, count: survey_of(is_skipped, asked=plan, count=count)
         )
-        self._waiting = Survey(
-            plan,
-            lambda key: not waits(key),
-            is_settled=is_settled,
-            asked=asked,
-            count=count,
-            most_bytes=most_bytes,
-        )
-        self._embedding = embedding_look(plan, asked, is_done, is_settled, count, most_bytes=most_bytes)
 
     @property
     def surveys(self) -> list[Survey]:

@@ -12,7 +12,7 @@ so the latest line about a row is the last one in each ledger that has it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from llmbatch.core.errors import FolderBusy
 from llmbatch.core.files import in_turn
@@ -107,12 +107,8 @@ def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> N
     """
     if not shard_folders(whole) or (load_record(whole).is_foreign and not is_trusted):
         return
-    with alone(whole):
-        try:
-            with locked(whole.path):
-                _merge(whole, emit)
-        except FolderBusy:
-            return
+    with alone(whole), suppress(FolderBusy):
+        merge_alone(whole, emit)
 
 
 def merge_alone(whole: RunFolder, emit: Emit) -> None:

@@ -12,6 +12,7 @@ import orjson
 from llmbatch.simulate.error_faults import too_long
 from llmbatch.simulate.features import features
 from llmbatch.simulate.reply import RefusedError, reject
+from llmbatch.simulate.request import read_body
 
 _WINDOW = 8_192
 """Maximum tokens of a text (OpenAI, "Vector embeddings": 8,192 for all its models)."""
@@ -41,15 +42,7 @@ def read_embedding_request(raw: bytes, *, deployment: str | None) -> EmbeddingRe
     Raises:
         RefusedError: with OpenAI's response to the error.
     """
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        reject("We could not parse the JSON body of your request. The API expects a JSON payload.")
-    if not isinstance(body, dict):
-        reject("The JSON body of your request is not an object.")
-    model = deployment if deployment is not None else body.get("model")
-    if not isinstance(model, str) or not model:
-        reject("you must provide a model parameter")
+    body, model = read_body(raw, deployment)
     given = body.get("input")
     texts = [given] if isinstance(given, str) else given
     if (

@@ -76,15 +76,7 @@ def read_request(
     """
     dialect = dialect or dialect_of("openai")
     refuse = refuse | dialect.refuses
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        reject("We could not parse the JSON body of your request. The API expects a JSON payload.")
-    if not isinstance(body, dict):
-        reject("The JSON body of your request is not an object.")
-    model = deployment if deployment is not None else body.get("model")
-    if not isinstance(model, str) or not model:
-        reject("you must provide a model parameter")
+    body, model = read_body(raw, deployment)
     messages = _messages(body.get("messages"))
     _check_refused(body, refuse)
     check_parameters(body, model, ignores_unknown=dialect.ignores_unknown)
@@ -107,6 +99,24 @@ def read_request(
         service_tier=served_tier(body.get("service_tier"), model, dialect),
         temperature=body.get("temperature") or 0.0,
     )
+
+
+def read_body(raw: bytes, deployment: str | None) -> tuple[dict[str, Any], str]:
+    """A request's JSON object, and the model that it names: the Azure deployment in the path, if there is one.
+
+    Raises:
+        RefusedError: with OpenAI's response to the error.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        reject("We could not parse the JSON body of your request. The API expects a JSON payload.")
+    if not isinstance(body, dict):
+        reject("The JSON body of your request is not an object.")
+    model = deployment if deployment is not None else body.get("model")
+    if not isinstance(model, str) or not model:
+        reject("you must provide a model parameter")
+    return body, model
 
 
 def served_tier(asked: str | None, model: str, dialect: Dialect) -> str:

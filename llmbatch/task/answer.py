@@ -86,10 +86,8 @@ def _find_object(content: str) -> tuple[dict[str, Any], bool]:
     text = content.strip()
     _check_length(text, _LONGEST_THINKING)
     try:
-        value, end = _DECODER.raw_decode(text)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
-        value, end = None, len(text)
-    if end != len(text):
         value = None
     if isinstance(value, dict):
         _check_length(text, _LONGEST_ANSWER)

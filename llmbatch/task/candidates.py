@@ -135,24 +135,20 @@ class Candidates:
         none_of = () if shortlist.is_wider else self.none_of(answer)
         return self.listed(shortlist.ranking, none_of) if none_of else None
 
-    def ranks(
-        self,
-        text: str,
-        cells: Mapping[str, str | None],
-        ranking: Ranking | None = None,  # noqa: ARG002 - see subclasses
-    ) -> tuple[int, ...]:
-        """How many labels would be listed before each right one, in the fields whose labels are listed per document.
+    def whole_ranking(self, text: str) -> Ranking | None:
+        """All labels by what they have in common with a document; None if they are not ranked by its text alone."""
+        return {field.name: self._search[field.name].ranked(text) for field in self.fields}
+
+    def ranks(self, ranking: Ranking | None, cells: Mapping[str, str | None]) -> tuple[int, ...]:
+        """How many labels come before each right one, in the fields whose labels are listed by document.
 
         Args:
-            text: the document.
+            ranking: of the document; a label that is not in it comes after all others. None if it is not known.
             cells: its right value by field, for some fields or all.
-            ranking: the document's ranking in the run, if it was recorded.
         """
-        return self._ranks_in({field.name: self._search[field.name].ranked(text) for field in self.fields}, cells)
-
-    def _ranks_in(self, ranking: Ranking, cells: Mapping[str, str | None]) -> tuple[int, ...]:
-        """A label that is not in the ranking comes after all others."""
         found = list[int]()
+        if ranking is None:
+            return ()
         for field in self.fields:
             cell, places = cells.get(field.name), {place: rank for rank, place in enumerate(ranking[field.name])}
             right = [] if cell is None else names_in(cell) if field.kind is FieldKind.multi else [cell]

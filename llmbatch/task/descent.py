@@ -76,14 +76,9 @@ class Descent(Candidates):
             return None
         return self._under(chosen, shortlist.sureness * confidence)
 
-    def ranks(
-        self,
-        text: str,  # noqa: ARG002 - nothing is retrieved
-        cells: Mapping[str, str | None],  # noqa: ARG002
-        ranking: Ranking | None = None,  # noqa: ARG002
-    ) -> tuple[int, ...]:
+    def whole_ranking(self, text: str) -> Ranking | None:  # noqa: ARG002 - nothing is retrieved
         """None: each label can be reached."""
-        return ()
+        return None
 
     def longest_text(self) -> str:
         """See `Candidates`."""

@@ -7,9 +7,11 @@ from the endpoint; without them, as in an estimate, labels are ranked by their w
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from llmbatch.task.candidates import Candidates, Ranking
+from llmbatch.task.fields import Label, TaskField
 from llmbatch.task.label_search import described_in_words
 from llmbatch.task.model import Task
 
@@ -43,7 +45,12 @@ class EmbeddedCandidates(Candidates):
 
     def texts(self) -> list[str]:
         """What to embed so that labels can be ranked, each on one line: see `LabelVectors`."""
-        return [text for field in self.fields for place in range(len(field.answers)) for text in self._of(field, place)]
+        return [
+            embedded(text)
+            for field in self.fields
+            for label in field.answers
+            for text in (described_in_words(field, label), *self._shown(field, label))
+        ]
 
     def label_vectors(self, vectors: Vectors) -> "LabelVectors":
         """The labels' vectors, given those of `texts`."""
@@ -51,26 +58,18 @@ class EmbeddedCandidates(Candidates):
 
         left, found = iter(vectors), dict[str, Any]()
         for field in self.fields:
-            rows = [
-                np.mean([_unit(next(left)) for _ in self._of(field, place)], axis=0)
-                for place in range(len(field.answers))
-            ]
-            found[field.name] = np.stack([_unit(row) for row in rows])
+            sizes = [1 + len(self._shown(field, label)) for label in field.answers]
+            means = (np.mean([_unit(vector) for vector in islice(left, size)], axis=0) for size in sizes)
+            found[field.name] = np.stack([_unit(mean) for mean in means])
         return LabelVectors(found, self.ranked)
 
-    def ranks(
-        self,
-        text: str,  # noqa: ARG002 - its vector is not known
-        cells: Mapping[str, str | None],
-        ranking: Ranking | None = None,
-    ) -> tuple[int, ...]:
-        """See `Candidates`; none if the run kept no ranking."""
-        return () if ranking is None else self._ranks_in(ranking, cells)
+    def whole_ranking(self, text: str) -> Ranking | None:  # noqa: ARG002 - its vector is not known
+        """None: only the run that had the document's vector can have kept a ranking."""
+        return None
 
-    def _of(self, field: Any, place: int) -> list[str]:
-        label = field.answers[place]
-        examples = self._examples[field.name].get(label.name, ())
-        return [embedded(described_in_words(field, label)), *map(embedded, examples[:MOST_EXAMPLES])]
+    def _shown(self, field: TaskField, label: Label) -> Sequence[str]:
+        """The examples of a label that are embedded."""
+        return self._examples[field.name].get(label.name, ())[:MOST_EXAMPLES]
 
 
 class LabelVectors:

@@ -30,9 +30,10 @@ def test_a_label_is_the_mean_of_its_description_and_its_examples() -> None:
     assert ranking["category"] == order[:4].tolist()
     shortlist = candidates.listed(ranking)
     assert shortlist.names["category"] == tuple(labels[place].name for place in order[:2])
-    assert candidates.ranks("", {"category": labels[order[2]].name}, ranking) == (2,)
-    assert candidates.ranks("", {"category": labels[order[4]].name}, ranking) == (5,), "beyond the ranking"
-    assert candidates.ranks("", {"category": labels[0].name}) == (), "nothing is known without one"
+    assert candidates.ranks(ranking, {"category": labels[order[2]].name}) == (2,)
+    assert candidates.ranks(ranking, {"category": labels[order[4]].name}) == (5,), "beyond the ranking"
+    unknown = candidates.whole_ranking("label 0")
+    assert candidates.ranks(unknown, {"category": labels[0].name}) == (), "nothing is known without one"
 
 
 @given(st.text(max_size=5_000))

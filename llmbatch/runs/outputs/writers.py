@@ -45,7 +45,7 @@ class CsvWriter:
         Args:
             file: the file.
             columns: the fields of the records, in order.
-            bom: begin with a byte order mark, which tells Excel that the file is UTF-8.
+            bom: begin with a byte order mark, by which Excel recognizes UTF-8.
         """
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig" if bom else "utf-8", newline="", write_through=True)
         self._writer = csv.writer(self._text)
