@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -34,6 +34,8 @@ order by name
 """
 _STEPS_BETWEEN_CHECKS = 100_000
 """Instructions of SQLite's virtual machine between checks: a few milliseconds."""
+_UNHEARD_S = 0.2
+"""How long a signal may go unheard while a query runs."""
 _NOT_AUTHORIZED = "not authorized"
 """SQLite's messages for some statements without an error code of their own."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -55,8 +57,11 @@ def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
 
         def run(call: Callable[[], Result]) -> Result:
             """Call it in another thread, since signals are not handled during a call in this one."""
+            called = worker.submit(call)
+            while not wait((called,), timeout=_UNHEARD_S).done:
+                pass  # a signal in the instant in which a wait begins is handled when the wait ends
             try:
-                return worker.submit(call).result()
+                return called.result()
             except sqlite3.Error as error:
                 raise _refused(address, error) from None
 

@@ -1,11 +1,15 @@
 """A query's rows come as they stand in the database, and nothing is written to it, whatever the query says."""
 
+import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
+from traceback import walk_stack
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -14,6 +18,9 @@ import pytest
 from llmbatch.core.errors import UsageError
 from llmbatch.databases import parse_address, parse_table_name, query_result, query_wanted
 from tests.databases.server import PASSWORD, Database
+from tests.e2e.program import wait_until
+
+ENDLESS = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
 
 
 def rows_of(address: str, query: str) -> list[bytes]:
@@ -170,12 +177,29 @@ def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_whole(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Thread, "start", interrupted)
-    endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
     with pytest.raises(KeyboardInterrupt):
-        rows_of(address_of(sqlite), endless)
+        rows_of(address_of(sqlite), ENDLESS)
     (thread,) = started
     thread.join(timeout=60)
     assert not thread.is_alive()
+
+
+def test_a_signal_is_heard_though_it_does_not_end_the_wait_for_a_query(sqlite: sqlite3.Connection) -> None:
+    """As one that comes in the instant in which the wait begins."""
+    main = threading.get_ident()
+
+    def names_of(frame: FrameType) -> set[str]:
+        return {called.f_code.co_qualname for called, _ in walk_stack(frame)}
+
+    def interrupt() -> None:
+        wait_until(lambda: "query_sqlite.<locals>.run" in names_of(sys._current_frames()[main]))
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    interrupting = Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(address_of(sqlite), ENDLESS)
+    interrupting.join()
 
 
 def test_two_statements_are_none(postgresql: Database, sqlite: sqlite3.Connection) -> None:
