@@ -126,12 +126,12 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST, *, some
     folder, record = standing_run(path)
     refresh_views(folder, record)
     gold = read_gold(options, record.task, some_fields=some_fields)
-    ledger = Ledger.open_to_read(
-        folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
-    )
     source = RunInput.again(record, folder, trust)
     plan, reviewed = recorded_plan(record), 0
     join = _Join(gold, record.task.label_space, record.review, plan.candidates)
+    ledger = Ledger.open_to_read(
+        folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
+    )
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_space)
         for item in source.read_again(join.note_fields):

@@ -166,24 +166,23 @@ def show_run(
             on_line(line)
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.task.label_space)
-    decisions = DecisionLog(folder.decisions)  # outside the block: damage must not count as a missing input
-    try:
-        source = RunInput.again(record, folder, trust)
-        plan = recorded_plan(record)
-        with closing(decisions):
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as decisions:  # damage to them is no missing input
+        try:
+            source = RunInput.again(record, folder, trust)
+            plan = recorded_plan(record)
             of_task = TaskDecisions(decisions, plan.task.label_space)
             rows = RunRows(source.read_again, plan.key, ledger, of_task, record.view_options)
             counts = count_outputs(rows, on_outcome)
-    except UsageError as error:
-        if record.totals is None:
-            raise
-        summary = summarise(folder, record, _counted_last(record.totals), totals)
-        summary = replace(summary, notes=(f"Counts of the last session: {error.message}.",))
-    else:
-        changes = source.changes()
-        summary = summarise(folder, record, counts, totals)
-        notes = (*summary.notes, *(f"{change.message}." for change in changes))
-        summary = replace(summary, input_changes=changes, notes=notes)
+        except UsageError as error:
+            if record.totals is None:
+                raise
+            summary = summarise(folder, record, _counted_last(record.totals), totals)
+            summary = replace(summary, notes=(f"Counts of the last session: {error.message}.",))
+        else:
+            changes = source.changes()
+            summary = summarise(folder, record, counts, totals)
+            notes = (*summary.notes, *(f"{change.message}." for change in changes))
+            summary = replace(summary, input_changes=changes, notes=notes)
     if not is_fresh:
         stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))

@@ -6,16 +6,22 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
 
 from llmbatch import aclassify, classify
+from llmbatch.analysis.gold import GoldOptions
+from llmbatch.analysis.run_evaluation import evaluate_run
+from llmbatch.core.errors import UsageError
 from llmbatch.provider.http_library import httpx
+from llmbatch.review.opened import opened
+from llmbatch.session.standing import export_run, show_run
 from tests.api.calling import TEXTS, check_it_ended_in_order, options
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import write_rows
 
 CALLS = 200 if os.environ.get("LLMBATCH_TORTURE") else 12
 OPEN_FILES = Path("/proc/self/fd")
@@ -75,6 +81,7 @@ def test_a_server_serves_others_while_a_handler_labels(tmp_path: Path, endpoint:
 
 def test_many_calls_in_one_process_leave_nothing_behind(endpoint: StartEndpoint) -> None:
     server, measured = endpoint(), []
+    gc.freeze()  # what tests before have left is none of its business
     for number in range(CALLS):
         classify([f"A court in case {number}."], base_url=server.url, spend_store="off").labels()
         if number in (CALLS // 2, CALLS - 1):
@@ -83,3 +90,18 @@ def test_many_calls_in_one_process_leave_nothing_behind(endpoint: StartEndpoint)
     (files, threads, objects), (files_later, threads_later, objects_later) = measured
     assert (files_later, threads_later) == (files, threads)
     assert objects_later - objects < CALLS // 2, "less than one object a call"
+
+
+def test_whoever_reads_a_run_leaves_none_of_its_files_open(endpoint: StartEndpoint, tmp_path: Path) -> None:
+    run = classify(TEXTS[:4], base_url=endpoint().url, out=tmp_path / "run")
+    gold = GoldOptions(str(write_rows(tmp_path / "gold.jsonl", [{"id": 0, "label": "technical"}])))
+    show_run(run.folder)
+    evaluate_run(run.folder, gold, wanted=0.8)
+    export_run(run.folder, out=tmp_path)
+    with opened(run.folder):
+        pass
+    (run.folder / "input.jsonl").unlink(missing_ok=True)
+    with suppress(UsageError):
+        evaluate_run(run.folder, gold, wanted=0.8)
+    files = [file.readlink() for file in OPEN_FILES.iterdir() if file.is_symlink()]
+    assert not [file for file in files if file.is_relative_to(run.folder)]
