@@ -4,14 +4,16 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
 
 from llmbatch.simulate import child
-from tests.e2e.forked import SERVERS, start_forked
+from tests.e2e.forked import SERVER, start_forked
 from tests.e2e.program import environment, quick_program
 
 sys.dont_write_bytecode = False
@@ -19,7 +21,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test s
 
 gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
-settings.register_profile("llmbatch", deadline=None)  # how long an example takes is the machine's business
+_EXAMPLES = 1_000 if os.environ.get("LLMBATCH_TORTURE") else 50
+settings.register_profile("llmbatch", deadline=None, max_examples=_EXAMPLES)  # their time is the machine's business
 settings.load_profile("llmbatch")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts into the background
@@ -37,16 +40,26 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory if there is room, and start what the workers' commands are forked from."""
     if _has_room(_MEMORY):
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+        os.environ.setdefault("TMPDIR", str(_MEMORY))
+        tempfile.tempdir = None
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
-        folder, end = start_forked(environment())
-        os.environ[SERVERS] = str(folder)
+        server, end = start_forked(environment())
+        os.environ[SERVER] = str(server)
         config.add_cleanup(end)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mix the files: those whose tests wait lie together, and the machine would be idle for as long."""
+    items.sort(key=lambda item: crc32(str(item.path.relative_to(item.config.rootpath)).encode()))
+
+
 def pytest_collection_finish() -> None:
-    """Look no more for garbage among what is loaded and collected."""
-    gc.collect()
+    """Look for no garbage among what is loaded and collected."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Nor at the end."""
     gc.freeze()
 
 

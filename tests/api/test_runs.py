@@ -67,6 +67,7 @@ def test_fields_of_any_name_do_not_hide_what_a_row_came_to(tmp_path: Path, endpo
 
 def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
     server = endpoint()
+    gc.freeze()  # what tests before have left is looked at for half a second
     run = classify(["A court."], base_url=server.url)
     folder = run.folder
     assert (folder / "input.jsonl").stat().st_mode & 0o077 == 0

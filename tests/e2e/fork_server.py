@@ -1,8 +1,8 @@
 """Forks processes that have imported all that a run needs, and runs the commands of tests in them.
 
-    python -m tests.e2e.fork_server SOCKET FILE [MODULE...]
+    python -m tests.e2e.fork_server SOCKET FILE
 
-serves at the path SOCKET, on which the open FILE listens, with these modules loaded besides.
+serves at the path SOCKET, on which the open FILE listens.
 
 A command finds a process as the program does at its start: its own folder, environment, arguments and standard
 streams, and nothing of the command before. A process ends with a command that leaves something behind (a thread, a
@@ -14,6 +14,7 @@ import gc
 import json
 import marshal
 import os
+import platform
 import resource
 import selectors
 import signal
@@ -98,6 +99,12 @@ _LOADED_LATE = (
     "llmbatch.task.template",
     "llmbatch.telemetry.watch",
     "obstore",
+    "scipy.stats",
+    "sklearn.feature_extraction.text",
+    "sklearn.isotonic",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
     "tiktoken",
     "typer._adapters",
     "typer._click.decorators",
@@ -188,8 +195,8 @@ class _Server:
             file.close()
 
 
-def _run(commands: socket.socket, folder: Path) -> None:
-    """Run commands; their offline endpoints are forked from a server of this folder.
+def _run(commands: socket.socket, server: Path) -> None:
+    """Run commands; their offline endpoints are forked by this server too.
 
     Raises:
         SystemExit: of the last one.
@@ -206,7 +213,7 @@ def _run(commands: socket.socket, folder: Path) -> None:
         others = {name: _replaced(name, value) for name, value in constants.items()}
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_IGN if number in request["ignored"] else handler)
-        _dress(request, files, folder)
+        _dress(request, files, server)
         try:
             main()
         except SystemExit as ended:
@@ -236,7 +243,7 @@ def _replaced(name: str, value: object) -> object:
     return before
 
 
-def _dress(request: dict[str, Any], files: list[int], folder: Path) -> None:
+def _dress(request: dict[str, Any], files: list[int], server: Path) -> None:
     for standard, file in enumerate(files):
         os.dup2(file, standard)
         os.close(file)
@@ -253,7 +260,7 @@ def _dress(request: dict[str, Any], files: list[int], folder: Path) -> None:
     tempfile.tempdir = None
     surroundings = json.loads(os.environ.pop(SURROUNDINGS, "{}"))
     really_starts = STARTS_ENDPOINT in os.environ or surroundings
-    own_program._START = _REALLY_STARTS if really_starts else client(folder, first=2)
+    own_program._START = _REALLY_STARTS if really_starts else client(server, first=2)
     os.environ.pop(STARTS_ENDPOINT, None)
     _surround(surroundings)
     if (step := os.environ.pop(DIES_AT, None)) is not None:
@@ -308,13 +315,14 @@ def _put_together(command: Any) -> None:
         _put_together(subcommand)
 
 
-def _load(modules: list[str]) -> None:
-    """Import all that a run needs, and do once what each command would do first."""
-    for late in (*_LOADED_LATE, *modules):
+def _load() -> None:
+    """Import all that commands need, and do once what each would do first."""
+    for late in _LOADED_LATE:
         import_module(late)
     uvloop.new_event_loop().close()  # the first one makes a pipe for signals
     for name in SUMMARIES:
         _put_together(load(name))
+    platform.platform()  # which the SDK says in its headers, and for which Python starts `uname`
     load_sdk()
     import_module("openai.resources.batches")
     wordings()
@@ -339,13 +347,13 @@ def _end(ended: SystemExit) -> None:
 
 
 if __name__ == "__main__":
-    socket_path, listening, *more = sys.argv[1:]
+    path, listening = sys.argv[1:]
     gc.disable()  # nothing of what is loaded here ever goes
-    _load(more)
+    _load()
     gc.freeze()
     gc.enable()
     arriving = _Server(socket.socket(fileno=int(listening))).serve()
     try:
-        _run(arriving, Path(socket_path).parent)
+        _run(arriving, Path(path))
     except SystemExit as last:
         _end(last)

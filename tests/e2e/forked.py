@@ -31,21 +31,8 @@ STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
 DIES_AT = "DIES_AT_OF_TEST"
 """Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself. Functions of
 `os` may follow, whose calls alone are steps then."""
-_STATISTICS = (
-    "scipy.stats",
-    "sklearn.feature_extraction.text",
-    "sklearn.isotonic",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.model_selection",
-)
-_NEEDS_STATISTICS = (
-    *("evaluate", "calibrate", "compare", "report", "canary", "--candidates", "--examples", "--gold"),
-    *("--decisions", "learning.toml", "tree.toml"),
-)
-"""What a command line has that needs them. They are a process of their own, since they make every fork dearer."""
-SERVERS = "FORKED_OF_TEST"
-"""Variable with the folder of processes to fork from that all workers of a test run share."""
+SERVER = "FORKED_OF_TEST"
+"""Variable with the socket of the process to fork from that all workers of a test run share."""
 
 
 _CLIENT = """
@@ -58,9 +45,7 @@ posix.umask(mask := posix.umask(0))
 request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables,
     "umask": mask, "ignored": ignored}})
 connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-line = " ".join(sys.argv[{first}:])
-server = "statistics" if any(word in line for word in {words!r}) else "plain"
-connection.connect({folder!r} + "/" + server)
+connection.connect({server!r})
 files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
 connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
 connection.settimeout(1e6)
@@ -78,16 +63,16 @@ sys.exit(code)
 a handler would wait until an exit code arrives."""
 
 
-def client(folder: Path, first: int) -> str:
-    """A Python script that is the command of its arguments from the `first` on, forked from a process of a folder."""
-    return _CLIENT.format(folder=str(folder), first=first, words=_NEEDS_STATISTICS)
+def client(server: Path, first: int) -> str:
+    """A Python script that is the command of its arguments from the `first` on, forked by the server at a socket."""
+    return _CLIENT.format(server=str(server), first=first)
 
 
 class Forked:
-    """Processes to fork from, in a folder: the client's side."""
+    """The process to fork from, at a socket: the client's side."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, server: Path) -> None:
+        self.server = server
 
     def run(
         self, arguments: list[str], *, cwd: Path, env: dict[str, str], files: tuple[int, int, int], timeout_s: float
@@ -105,39 +90,29 @@ class Forked:
         request = marshal.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask, "ignored": []})
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(timeout_s)
-            line = " ".join(arguments)
-            server = "statistics" if any(word in line for word in _NEEDS_STATISTICS) else "plain"
-            connection.connect(str(self.folder / server))
+            connection.connect(str(self.server))
             socket.send_fds(connection, [request], files)
             return int(connection.recv(100))
 
 
 def start_forked(environment: dict[str, str]) -> tuple[Path, Callable[[], None]]:
-    """Start processes to fork from. Returns their folder, and what ends them."""
+    """Start the process to fork from. Returns its socket, where requests wait until it is ready, and what ends it."""
     folder = Path(tempfile.mkdtemp())
-    started = [_started(folder / name, environment, modules) for name, modules in _SERVED.items()]
-
-    def end() -> None:
-        for process in started:
-            process.terminate()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    return folder, end
-
-
-_SERVED: dict[str, tuple[str, ...]] = {"plain": (), "statistics": _STATISTICS}
-
-
-def _started(path: Path, environment: dict[str, str], modules: tuple[str, ...]) -> "subprocess.Popen[bytes]":
-    """Requests wait at its socket until it has loaded everything."""
+    path = folder / "server"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(str(path))
         listening.listen(1_000)
         file = listening.fileno()
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.fork_server", str(path), str(file), *modules],
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.fork_server", str(path), str(file)],
             pass_fds=[file],
             env=environment,
             cwd=Path(__file__).parents[2],
         )
+
+    def end() -> None:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return path, end

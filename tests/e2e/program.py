@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from tests.e2e.forked import SERVERS, Forked, client, start_forked
+from tests.e2e.forked import SERVER, Forked, client, start_forked
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
@@ -91,7 +91,7 @@ class Program:
 
 def forked_command(first: int) -> str:
     """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
-    return client(forked().folder, first)
+    return client(forked().server, first)
 
 
 @cache
@@ -113,12 +113,12 @@ def write_command(folder: Path) -> None:
 @cache
 def forked() -> Forked:
     """What all commands are forked from: of this test run, or of this process where it has no workers."""
-    shared = os.environ.get(SERVERS)
+    shared = os.environ.get(SERVER)
     if shared is not None:
         return Forked(Path(shared))
-    folder, end = start_forked(environment())
+    server, end = start_forked(environment())
     atexit.register(end)
-    return Forked(folder)
+    return Forked(server)
 
 
 def _written(file: IO[bytes]) -> str:

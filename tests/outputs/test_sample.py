@@ -69,7 +69,8 @@ def test_rows_put_in_anywhere_leave_the_sample_as_it_is(ids: str) -> None:
     samples = [{row.text for row in drawn(rows, 100, seed=0)} for rows in (before, after)]
     assert len(samples[0] & samples[1]) >= 98
     for sample in (Sample(share=0.2), Sample(count=100)):
-        kept = [{row.text for row in rows if Draw(sample, rows).takes(row)} for rows in (before, after)]
+        draws = [(Draw(sample, rows), rows) for rows in (before, after)]
+        kept = [{row.text for row in rows if draw.takes(row)} for draw, rows in draws]
         assert len(kept[0] - kept[1]) <= 2
 
 

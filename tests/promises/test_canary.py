@@ -49,7 +49,7 @@ def hard(_: str, __: float) -> float:
 @pytest.mark.parametrize("rate", [late, waves, hard])
 @pytest.mark.parametrize("how", [{"share": 0.1, "expand": True}, {"share": 0.3}])
 def test_a_canary_that_is_as_good_is_dropped_in_at_most_5_of_100_runs(rate: Rate, how: dict[str, Any]) -> None:
-    seeds = runs(20, 500)
+    seeds = runs(10, 500)
     dropped = sum(experiments(seed, 1500, rate, **how).dropped is not None for seed in seeds)
     assert dropped <= most(0.05, len(seeds))
 

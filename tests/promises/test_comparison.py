@@ -23,7 +23,7 @@ def shown(arms: list[np.ndarray], texts: list[int] | None = None, *, looks: int 
 
 @pytest.mark.parametrize(("rows", "others", "copies"), [(20, 1, 1), (150, 4, 1), (40, 1, 5)])
 def test_equal_arms_are_told_apart_in_at_most_5_of_100_comparisons(rows: int, others: int, copies: int) -> None:
-    seeds, found = runs(40, 3000), 0
+    seeds, found = runs(20, 3000), 0
     texts = np.repeat(np.arange(rows), copies)
     for draw in map(np.random.default_rng, seeds):
         found += shown([(draw.random(rows) < 0.7)[texts] for _ in range(1 + others)], texts.tolist())
@@ -31,7 +31,7 @@ def test_equal_arms_are_told_apart_in_at_most_5_of_100_comparisons(rows: int, ot
 
 
 def test_looking_again_after_adding_rows_keeps_the_level() -> None:
-    seeds, found = runs(40, 3000), 0
+    seeds, found = runs(20, 3000), 0
     for draw in map(np.random.default_rng, seeds):
         one, other = (draw.random(400) < 0.7 for _ in range(2))
         found += any(shown([one[:rows], other[:rows]], looks=2) for rows in range(50, 401, 50))
@@ -50,7 +50,7 @@ def test_ten_points_are_seen_on_as_many_texts_as_it_takes(looks: int) -> None:
 
 @pytest.mark.parametrize(("texts", "alone"), [(30, 0.1), (200, 0.05), (200, 0.0)])
 def test_the_differences_interval_holds_the_truth_95_times_in_100(texts: int, alone: float) -> None:
-    seeds, missed = runs(200, 4000), 0
+    seeds, missed = runs(100, 4000), 0
     for draw in map(np.random.default_rng, seeds):
         counts = draw.multinomial(texts, [0.75, alone, alone + 0.04, 0.21 - 2 * alone])
         difference = paired_difference(Table(*counts.tolist()))
