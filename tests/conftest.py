@@ -19,9 +19,11 @@ from tests.e2e.program import environment, quick_program
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # others would only wait in a loop
+
 gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
-_EXAMPLES = 1_000 if os.environ.get("LLMBATCH_TORTURE") else 50
+_EXAMPLES = 1_000 if os.environ.get("LLMBATCH_TORTURE") else 30
 settings.register_profile("llmbatch", deadline=None, max_examples=_EXAMPLES)  # their time is the machine's business
 settings.load_profile("llmbatch")
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.provider.completion import decode_logprobs
@@ -128,7 +128,6 @@ def test_an_answer_without_one_label_has_no_odds(text: str) -> None:
     st.lists(st.floats(0.01, 1), min_size=6, max_size=6),
     st.booleans(),
 )
-@settings(max_examples=100, deadline=None)
 def test_the_offline_endpoints_odds_are_read_back(labels: list[str], weights: list[float], reasoning: bool) -> None:  # noqa: FBT001
     """With all alternatives told, the label's probability is the one that the answer was drawn with."""
     odds = [weight / sum(weights[: len(labels)]) for weight in weights[: len(labels)]]

@@ -6,7 +6,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import count
 from statistics import NormalDist
 from typing import Any
@@ -42,9 +41,6 @@ from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 from llmbatch.tokens import count_tokens
 
-_PROMPTS = 64
-"""How many prompts' analyses are kept."""
-
 _AT_ONCE = Delivery()
 _ANY_WINDOW = 128_000
 """Window that a refusal states if there is none."""
@@ -78,7 +74,6 @@ class Chat:
         self._settings = settings
         self._clock = clock
         self._began = clock()
-        self._read_prompt = lru_cache(maxsize=_PROMPTS)(read_prompt)
         self._cache = PromptCache(ttl_s=settings.cache_ttl_s, clock=clock)
         self.dialect = dialect_of(settings.dialect)
         self._limits = Limits(settings.rpm, settings.tpm, clock=clock)
@@ -168,7 +163,7 @@ class Chat:
     def _complete(self, request: ChatRequest, number: int, *, in_batch: bool) -> Outcome:
         caching = caching_of(request.model, defaults.DIALECT) or AUTOMATIC_CACHING
         marked = tuple(mark for mark in request.breakpoints if mark.message < len(request.leading))
-        prompt = self._read_prompt(request.leading, marked, answer_form(request), caching)
+        prompt = read_prompt(request.leading, marked, answer_form(request), caching)
         rendered = _rendered(request, prompt, caching)
         prompt_tokens = rendered.tokens + ANSWER_OVERHEAD
         self._check_window(request, prompt_tokens)

@@ -8,6 +8,7 @@ which it has something in common.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from llmbatch.simulate.features import features
 from llmbatch.simulate.reading import LabelText
@@ -31,7 +32,8 @@ class Labeller:
     def __init__(self, labels: Sequence[LabelText]) -> None:
         self.names = tuple(label.name for label in labels)
         self._sharpness = _SHARPNESS + _SHARPNESS_PER_LABEL * math.log(len(labels))
-        texts = [[features(text) for text in _texts(label)] for label in labels]
+        known = cache(features)
+        texts = [[known(text) for text in _texts(label)] for label in labels]
         self._significance = _significance(texts)
         self._by_feature = self._index([self._profile(of_label) for of_label in texts])
 

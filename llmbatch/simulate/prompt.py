@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from llmbatch.core.models import PromptCaching
@@ -16,6 +17,8 @@ from llmbatch.simulate.request import Breakpoint, Message
 from llmbatch.simulate.sampling import GREEDY, Sampling
 from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
 
+_PROMPTS = 64
+"""How many analyses are kept."""
 _MOST_LABELS = 3
 _NEAR_THE_BEST = 0.5
 """A field with several labels gets those whose probability is at least this share of the best one's."""
@@ -144,6 +147,7 @@ def _several(names: Sequence[str], odds: Sequence[float]) -> tuple[list[dict[str
     return [{"label": name, "percent": round(share * 100)} for share, name in sure], round(min(sure)[0], 2)
 
 
+@lru_cache(maxsize=_PROMPTS)
 def read_prompt(
     leading: tuple[Message, ...], breakpoints: tuple[Breakpoint, ...], form: AnswerForm, caching: PromptCaching
 ) -> Prompt:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -98,7 +98,6 @@ SHARES = st.floats(0, 1)
     st.lists(st.tuples(SHARES, SHARES), min_size=1, max_size=8, unique_by=lambda point: point[0]),
     st.floats(0, 5), st.floats(-5, 5), SHARES, SHARES,
 )  # fmt: skip
-@settings(max_examples=80, deadline=None)
 def test_a_calibration_is_monotone_and_stays_in_bounds(
     points: list[tuple[float, float]], slope: float, intercept: float, one: float, other: float
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
@@ -19,7 +19,6 @@ LABELS = ("a", "b", "c", "never")
 
 
 @given(st.integers(0, 400), st.integers(1, 400))
-@settings(max_examples=30, deadline=None)
 def test_intervals_are_wilsons(count: int, more: int) -> None:
     total = count + more
     ours = proportion(count, total)
@@ -54,7 +53,6 @@ def test_what_cannot_be_said_is_not_said() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=200))
-@settings(max_examples=40, deadline=None)
 def test_calibration_errors_are_those_of_the_definitions(rows: list[tuple[float, bool]]) -> None:
     confidences, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     found = reliability([float(value) for value in confidences], [bool(value) for value in right])

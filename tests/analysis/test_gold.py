@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.analysis.gold import Gold, GoldOptions, _Collector, gold_issue_notes, read_gold
@@ -113,7 +113,6 @@ def test_the_fields_can_be_named(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, "1", "a", ""]), st.sampled_from(["spam", "ham"])), max_size=12))
-@settings(max_examples=50, deadline=None)
 def test_every_row_is_a_label_or_an_issue(rows: list[tuple[int | str, str]]) -> None:
     collector = _Collector(TASK, TASK.label_space, {"category": "label"}, "id")
     for index, (row_id, label) in enumerate(rows):

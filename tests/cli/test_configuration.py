@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.cli.commands import SUMMARIES, load
@@ -362,7 +362,6 @@ def test_the_schema_knows_each_key() -> None:
     assert "profile" not in schema
 
 
-@settings(max_examples=60)
 @given(content=st.binary(max_size=60) | st.text(alphabet='[]"=.\ndefaultsprofile_x1', max_size=60).map(str.encode))
 def test_no_content_is_a_bug(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-content"

@@ -37,6 +37,7 @@ from llmbatch.core import own_program
 from llmbatch.core.prices import find_price
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.provider.wordings import parameters_named, wordings
+from llmbatch.runs.ledger import reserve
 from llmbatch.simulate.dialects import dialect_names
 from llmbatch.task.load import load_task
 from llmbatch.tokens import count_tokens
@@ -319,6 +320,7 @@ def _load() -> None:
     """Import all that commands need, and do once what each would do first."""
     for late in _LOADED_LATE:
         import_module(late)
+    reserve._LINE_BYTES = 128  # room for a full disk, which takes two of a command's thirty milliseconds to set aside
     uvloop.new_event_loop().close()  # the first one makes a pipe for signals
     for name in SUMMARIES:
         _put_together(load(name))

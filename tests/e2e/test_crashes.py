@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,8 @@ from tests.e2e.program import (
 from tests.ledgers import ledger_rows
 
 COUNT = 120
+ROOM_SET_ASIDE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
+"""As much as the program takes; less is set aside in other tests."""
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def test_on_a_full_disk_answers_under_way_find_the_room_that_was_set_aside(
     server, run = endpoint("--latency", "0.01"), small_disk / "run"
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--out", run, "--json")
     (small_disk / "ballast").write_bytes(bytes(16_000))
-    full = llmbatch(*command)
+    full = llmbatch(*command, **ROOM_SET_ASIDE)
     assert full.code == 8, full.err
     assert "No space left on device" in full.json["reason"]
     assert "make room" in full.err
@@ -198,7 +201,8 @@ def test_on_a_full_disk_answers_under_way_find_the_room_that_was_set_aside(
 def test_without_room_for_answers_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint, small_disk: Path) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     server = endpoint()
-    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--out", small_disk / "run")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", small_disk / "run")
+    done = llmbatch(*command, **ROOM_SET_ASIDE)
     assert (done.code, server.requests) == (8, 0)
     assert "cannot set aside the 8.0 MiB" in done.err
 

@@ -81,7 +81,7 @@ def check_kept(times: list[float]) -> None:
         assert level >= 0, f"at {at - times[0]:.2f} s"
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     work=st.lists(st.tuples(st.integers(1, 300), st.sampled_from([0.0, 0.001, 0.02, 0.1, 0.5])), min_size=1, max_size=6)
 )

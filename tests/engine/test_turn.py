@@ -2,13 +2,12 @@
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.engine.throttle.turn import Turn
 
 
-@settings(max_examples=60)
 @given(
     tasks=st.lists(
         st.tuples(st.integers(0, 4), st.integers(0, 3), st.none() | st.integers(0, 6)), min_size=1, max_size=9

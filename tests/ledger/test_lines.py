@@ -57,7 +57,7 @@ changes = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(changes, max_size=30), data=st.data())
 def test_any_line_comes_back_equal_in_order_and_at_any_place(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, lines: list[dict[str, Any]], data: st.DataObject
@@ -114,7 +114,7 @@ def test_a_usual_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None
         assert len(b"".join(written(usual[:rows]))) / rows < 350
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.integers(0, 599),
     count=st.just(1) | st.integers(2, 120),

@@ -63,7 +63,7 @@ def test_a_long_line_is_read_back_whole(tmp_path: Path, make_line: MakeLine) -> 
     ledger.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cut=st.integers(0, 2000),
     junk=st.sampled_from([b"", b"\x00" * 512, b"\xff\xfe", b'{"row":', "é".encode()[:1]]),
@@ -138,7 +138,7 @@ except StorageFailed as error:
     assert lines_of(path) == [line]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(junk=st.binary(max_size=300), cut=st.integers(0, 2000))
 def test_whatever_stands_at_the_end_is_cut_off_or_refused_and_no_whole_line_is_lost(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, junk: bytes, cut: int
@@ -158,7 +158,7 @@ def test_whatever_stands_at_the_end_is_cut_off_or_refused_and_no_whole_line_is_l
     assert kept in (found, found + b"\n", found[:-1] + b"\n"), "a line that lacks its newline alone is whole"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["ok", "review", FAILED]), st.booleans())))
 def test_it_answers_as_a_dict_of_the_latest_lines_would_however_often_it_is_opened(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, steps: list[tuple[int, str, bool]]

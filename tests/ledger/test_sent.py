@@ -54,7 +54,7 @@ JUNK = st.binary(max_size=60).filter(lambda junk: not junk[:1].isdigit())
 """A digit behind `{"format":2` would make a line of a later version of it, and those are refused."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 400), junk=JUNK)
 def test_cut_anywhere_it_tells_the_sends_that_are_whole(
     tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes
@@ -223,7 +223,7 @@ def _lost(path: Path, told: list[tuple[str, int]]) -> list[Sent]:
     return sorted(left.unsettled(settled), key=lambda sent: (sent.key, sent.attempt))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_may_have_been_billed_is_the_same_however_often_it_began_again(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

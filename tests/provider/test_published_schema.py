@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.core.models import OutputMode
@@ -60,7 +60,6 @@ SHAPES = st.builds(
 )
 
 
-@settings(max_examples=100)
 @given(SHAPES, st.text())
 def test_any_combination_of_what_a_shape_may_hold(shape: RequestShape, text: str) -> None:
     assert broken(shape, text=text) == []

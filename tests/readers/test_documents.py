@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
@@ -227,7 +227,6 @@ file_names = st.binary(min_size=1, max_size=60).filter(
 
 
 @given(st.lists(file_names, unique=True, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=60)
 def test_any_file_name_works(tmp_path_factory: pytest.TempPathFactory, names: list[bytes]) -> None:
     folder = tmp_path_factory.mktemp("names")
     for name in names:

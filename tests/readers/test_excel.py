@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -160,7 +160,6 @@ def test_the_lock_files_of_office_are_no_inputs(tmp_path: Path) -> None:
 WHOLE = workbook([HEADER, *((n, "a", n / 2) for n in range(20))])
 
 
-@settings(max_examples=60)
 @given(at=st.integers(0, len(WHOLE) - 1), flip=st.integers(1, 255))
 def test_no_flipped_byte_ends_in_another_error(at: int, flip: int) -> None:
     damaged = bytearray(WHOLE)

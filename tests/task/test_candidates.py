@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -67,7 +67,6 @@ def test_the_search_is_scikit_learns() -> None:
 
 
 @given(st.text(max_size=200), st.integers(2, 29))
-@settings(max_examples=50, deadline=None)
 def test_a_second_search_lists_other_labels(text: str, most: int) -> None:
     candidates = Candidates(FIELDS, most)
     first, second = candidates.shortlist(text), candidates.shortlist(text, ("topic",))

@@ -14,7 +14,7 @@ from llmbatch.task.model import Example
 TASK = '# mine\nname = "t"\n[[labels]]\nname = "a"\n[[labels]]\nname = "b" # the rest\n[model]\nreview_below = 0.7'
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1))
 def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     path = tmp_path / "task.toml"

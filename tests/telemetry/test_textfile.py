@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
@@ -92,7 +92,6 @@ def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-@settings(max_examples=50, deadline=None)
 def test_any_text_is_a_label_and_nothing_else(text: str) -> None:
     written = exposition([gauge("x", "y", 1, a=text)], {"b": "c"})
     ((sample,),) = (family.samples for family in text_string_to_metric_families(written))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.tokens import count_tokens, head, head_tail
@@ -30,7 +30,6 @@ def test_a_head_is_the_beginning(text: str, tokens: int) -> None:
     assert text.startswith(head(text, tokens))
 
 
-@settings(max_examples=50)
 @given(TEXTS, st.integers(20, 60))
 def test_both_ends_are_the_texts_own(text: str, tokens: int) -> None:
     left = head_tail(text, tokens)
