@@ -21,6 +21,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test s
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # others would only wait in a loop
 
+for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"):
+    os.environ.pop(name, None)  # a machine's own authorities: reading them takes longer than most commands
+
 gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
 _EXAMPLES = 1_000 if os.environ.get("LLMBATCH_TORTURE") else 30
