@@ -1,14 +1,16 @@
 import gzip
+import os
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from llmbatch.core.rows import Rejection
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, from_spool, read_rows, resolve_inputs, spooled
 
 READER = """
@@ -34,20 +36,47 @@ def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[byt
         process.kill()
 
 
-def told(content: bytes, spool: Path, input_format: str = "") -> list[str]:
-    with reader(spool, input_format) as process:
-        out, _ = process.communicate(content)
-        assert process.returncode == 0
-        return out.decode().splitlines()
+@contextmanager
+def given(content: bytes) -> Iterator[None]:
+    """The content on a pipe that is this process's standard input."""
+    before = os.dup(0)
+    end, start = os.pipe()
+    os.dup2(end, 0)
+    os.close(end)
+    writer = Thread(target=lambda: write_all(start, content))
+    writer.start()
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        writer.join()
+
+
+def write_all(file: int, content: bytes) -> None:
+    with os.fdopen(file, "wb") as pipe:
+        pipe.write(content)
+
+
+def told(content: bytes, spool: Path, input_format: str | None = None) -> list[str]:
+    """What `READER` tells of the content."""
+    options = ReaderOptions(input_format=input_format)
+    lines: list[str] = []
+    with given(content):
+        (item,) = resolve_inputs(["-"], options)
+        rows = read_rows([spooled(item, spool)], options, on_fields=lambda found: lines.append(str(found.text_fields)))
+        lines.extend(map(_line, rows))
+    return lines
 
 
 def copied(spool: Path, input_format: str | None = None) -> list[str]:
     """The rows of the copy, told in the same way."""
     options = ReaderOptions(input_format=input_format)
-    return [
-        f"{row.index} {row.place} {row.kind if isinstance(row, Rejection) else row.text}"
-        for row in read_rows([from_spool(spool, options)], options)
-    ]
+    return list(map(_line, read_rows([from_spool(spool, options)], options)))
+
+
+def _line(row: Row | Rejection) -> str:
+    return f"{row.index} {row.place} {row.kind if isinstance(row, Rejection) else row.text}"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import asyncio
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,25 +10,20 @@ import pytest
 
 from llmbatch.core.errors import UsageError
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault, serve
+from tests.e2e.program import environment, quick_program
 from tests.simulate.endpoint import DOCUMENTS, question
-
-SERVE = """
-import functools
-from llmbatch.simulate import SimulatorSettings, parse_fault, serve
-settings = SimulatorSettings(faults=(parse_fault("timeout@1"),))
-serve(settings, "127.0.0.1", 0, announce=functools.partial(print, flush=True), until_stdin_closes={until})
-"""
 
 
 @contextmanager
-def serving(*, until_stdin_closes: bool) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def serving(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A process that serves, and its URL. Its first request hangs."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE.format(until=until_stdin_closes)],
+        [*quick_program(), "simulate", "--port", "0", "--fault", "timeout@1", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment(),
     )
     with process:
         assert process.stdout is not None
@@ -52,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_it_serves_until_standard_input_closes_and_leaves_sigint_to_its_parent() -> None:
-    with serving(until_stdin_closes=True) as (process, url):
+    with serving("--until-stdin-closes") as (process, url):
         with pytest.raises(TimeoutError):
             post(url, timeout=0.3)
         process.send_signal(signal.SIGINT)
@@ -63,7 +57,7 @@ def test_it_serves_until_standard_input_closes_and_leaves_sigint_to_its_parent()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_in_order_even_with_a_request_that_hangs(number: signal.Signals) -> None:
-    with serving(until_stdin_closes=False) as (process, url):
+    with serving() as (process, url):
         with pytest.raises(TimeoutError):
             post(url, timeout=0.3)
         process.send_signal(number)
