@@ -37,11 +37,12 @@ coverage: $(STAMP) ## which lines and branches the tests reach; a page in build/
 	@$(BIN)/coverage html --quiet
 	@$(BIN)/coverage report
 
-torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, 200 calls out of one process, thousands of simulated runs for each promise about figures
+torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, 200 calls out of one process, thousands of simulated runs for each promise about figures, a thousand examples for each property
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 	LLMBATCH_TORTURE=1 $(BIN)/pytest -n0 tests/api/test_servers.py
-	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises --timeout=3600
+	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises tests/surroundings --timeout=3600
+	LLMBATCH_TORTURE=1 $(BIN)/pytest -m hypothesis --ignore tests/torture --timeout=3600
 
 oldest: ## tests against the oldest SDK that is allowed, in build/oldest
 	@$(PYTHON) -m venv build/oldest

@@ -15,6 +15,7 @@ from hypothesis import settings
 from llmbatch.simulate import child
 from tests.e2e.forked import SERVER, start_forked
 from tests.e2e.program import environment, quick_program
+from tests.thorough import IS_TORTURE
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
@@ -26,7 +27,7 @@ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"):
 
 gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
-_EXAMPLES = 1_000 if os.environ.get("LLMBATCH_TORTURE") else 30
+_EXAMPLES = 1_000 if IS_TORTURE else 30
 settings.register_profile("llmbatch", deadline=None, max_examples=_EXAMPLES)  # their time is the machine's business
 settings.load_profile("llmbatch")
 

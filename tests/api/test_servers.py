@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -22,8 +21,9 @@ from llmbatch.session.standing import export_run, show_run
 from tests.api.calling import TEXTS, check_it_ended_in_order, options
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import write_rows
+from tests.thorough import IS_TORTURE
 
-CALLS = 200 if os.environ.get("LLMBATCH_TORTURE") else 12
+CALLS = 200 if IS_TORTURE else 8
 OPEN_FILES = Path("/proc/self/fd")
 
 

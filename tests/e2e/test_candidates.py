@@ -190,14 +190,14 @@ def test_fields_with_many_labels_have_a_list_each(
 
 
 def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    labels = made_task(3_000).labels
+    labels = made_task(2_000).labels
     lines = (f'[[labels]]\nname = "{label.name}"\ndescription = "{label.description}"' for label in labels)
     (tmp_path / "made.toml").write_text("\n".join(['name = "made"', *lines]))
     texts, events, server = [f"We want {label.description}." for label in labels[:30]], list[Event](), endpoint()
     options: dict[str, Any] = {"task": tmp_path / "made.toml", "base_url": server.url, "out": tmp_path / "run"}
     classify(texts, **options, observer=Heard(events))
     (why,) = [event.message for event in events if event.name == "labels.planned"]
-    assert "3,000 labels" in why
+    assert "2,000 labels" in why
     found = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert sum(line["category"] == labels[line["row"]].name for line in found) >= 27
     assert all("retries" not in line for line in found), "the strict endpoint takes the schema as it is"

@@ -128,7 +128,7 @@ RESETS: dict[str, Callable[[float, float], object]] = {
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("limit", [50, 600, 3000])
 def test_a_bucket_that_fills_by_the_minute_is_used_evenly(tmp_path: Path, limit: int, reset: str) -> None:
-    rows = min(limit, 300)
+    rows = min(limit, 200)
     run = run_beside(tmp_path, documents(rows), lambda clock: OtherEndpoint(clock, bucket(limit, RESETS[reset])))
     assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})
     assert run.statuses.get(429, 0) <= max(0.02 * rows, 3)

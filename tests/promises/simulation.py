@@ -1,20 +1,17 @@
 """How often a promise may be broken in so many simulated runs before it is not kept."""
 
-import os
-
 from scipy.stats import binom
 
 from llmbatch.core.ledger_line import CONTROL, FAILED, OK, LedgerLine, RowError
+from tests.thorough import IS_TORTURE
 
-IS_LONG = "LLMBATCH_TORTURE" in os.environ
-"""Whether there is time for the simulations in full (`make torture`)."""
 _BY_CHANCE = 1e-4
 """A promise that is just kept fails its test once in so many times."""
 
 
 def runs(quick: int, long: int) -> range:
     """The seeds of the simulated runs."""
-    return range(long if IS_LONG else quick)
+    return range(long if IS_TORTURE else quick)
 
 
 def most(promised: float, among: int) -> int:

@@ -14,7 +14,7 @@ from llmbatch.readers.sources.remote_address import parse_remote
 from llmbatch.readers.sources.web import WebFile
 from tests.readers.file_server import Asked, FileServer, Reply, Script, ranged, serving
 
-BODY = bytes(number * 7 % 251 for number in range(600_000))
+BODY = (bytes(range(251)) * 2_400)[:600_000]
 TAG = {"ETag": '"1"'}
 
 

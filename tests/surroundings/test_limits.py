@@ -8,11 +8,12 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program
 from tests.surroundings.conftest import Shell, needs_root
+from tests.thorough import IS_TORTURE
 
 STORAGE = 8
 
 
-@pytest.mark.parametrize("files", [5, 6, 8, 12])
+@pytest.mark.parametrize("files", [5, 6, 8, 12] if IS_TORTURE else [5, 12])
 def test_a_program_that_may_open_hardly_a_file_says_so(shell: Shell, files: int) -> None:
     done = shell(f"ulimit -n {files}; exec $PROGRAM classify docs.jsonl --offline")
     assert done.code == STORAGE, done.err

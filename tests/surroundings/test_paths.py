@@ -13,7 +13,7 @@ import pytest
 from llmbatch.cli import app as program
 from llmbatch.cli.commands import SUMMARIES, load
 from tests.e2e.program import Program, documents, write_rows
-from tests.promises.simulation import IS_LONG
+from tests.thorough import IS_TORTURE
 
 CLASSIFY = ["empty.jsonl", "--base-url", "http://127.0.0.1:9", "--max-wait", "0", "--out", "new"]
 ARGUMENTS = {
@@ -159,7 +159,7 @@ def test_a_path_that_the_system_refuses_is_a_line(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
     write_rows(folder / "docs.jsonl", documents(2))  # an earlier command may have written its report over it
-    for path in HOSTILE if IS_LONG else HOSTILE[SWEEP.index((name, option)) % 4 :: 4]:
+    for path in HOSTILE if IS_TORTURE else HOSTILE[SWEEP.index((name, option)) % 4 :: 4]:
         monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, path)])
         _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
 

@@ -4,7 +4,6 @@
 touch files of the run folder.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,6 @@ from pathlib import Path
 
 from tests.e2e.program import REPOSITORY, environment
 from tests.torture.programs import BESIDE
-
-EVERYTHING = "LLMBATCH_TORTURE" in os.environ
-"""`make torture` sets it; the test suite itself strikes only a few times."""
 
 KILL = "signal=SIGKILL"
 SHORT = [sys.executable, "-c", "from tests.torture.programs import main; main()"]

@@ -9,10 +9,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program
+from tests.thorough import IS_TORTURE
 from tests.torture.any_history import AnyHistory, World
-from tests.torture.strike import EVERYTHING
 
-HISTORIES, STEPS = (50, 25) if EVERYTHING else (2, 10)
+HISTORIES, STEPS = (50, 25) if IS_TORTURE else (2, 10)
 FAULTS = ("--fault", "mixed=10%", "--latency", "0.002")
 
 
@@ -36,7 +36,7 @@ def test_the_promises_hold_through_any_history(tmp_path: Path, endpoint: StartEn
             max_examples=HISTORIES,
             stateful_step_count=STEPS,
             deadline=None,
-            derandomize=not EVERYTHING,
+            derandomize=not IS_TORTURE,
             database=None,
             phases=(Phase.generate,),  # a shorter history is seldom worth the minutes that it takes to find
             suppress_health_check=list(HealthCheck),

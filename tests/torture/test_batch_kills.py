@@ -13,7 +13,7 @@ from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import DIES_AT
 from tests.e2e.program import Endpoint, Program, documents, write_rows
 from tests.ledgers import ledger_rows
-from tests.torture.strike import EVERYTHING
+from tests.thorough import IS_TORTURE
 
 ROWS, CAP = 9, 0.004
 FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3,6", "rate_limit@5", "invented@4")
@@ -46,7 +46,7 @@ def test_so_does_one_with_several_arms(llmbatch: Program, endpoint: StartEndpoin
     assert went_on(llmbatch, endpoint(*OF_ARMS), step, *ARMS)
 
 
-@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 def test_so_it_does_at_every_step(
     llmbatch: Program, endpoint: StartEndpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:

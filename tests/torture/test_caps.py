@@ -15,10 +15,10 @@ import pytest
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Done, Endpoint, Program, documents, ledger_lines, write_rows
+from tests.thorough import IS_TORTURE
 from tests.torture.kill import holder
-from tests.torture.strike import EVERYTHING
 
-SCHEDULES = 100 if EVERYTHING else 2
+SCHEDULES = 100 if IS_TORTURE else 2
 ROWS = 60
 PRICE = "1,1,5"  # of every model, and the cache saves nothing: what is billed follows from the endpoint's own counts
 PACKED = ("--rows-per-request", "7")

@@ -19,9 +19,9 @@ from llmbatch.task.calibration import Calibration
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, documents, write_rows
-from tests.torture.strike import EVERYTHING
+from tests.thorough import IS_TORTURE
 
-FLIPS = 1_000 if EVERYTHING else 12
+FLIPS = 1_000 if IS_TORTURE else 12
 """Over all files."""
 ROWS = 12
 VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")

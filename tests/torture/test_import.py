@@ -12,7 +12,8 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import DIES_AT
 from tests.e2e.program import Program, documents, read_rows, write_rows
-from tests.torture.strike import EVERYTHING, KILL, MISSING, SHORT, Strike, strike
+from tests.thorough import IS_TORTURE
+from tests.torture.strike import KILL, MISSING, SHORT, Strike, strike
 
 CALLS = ("openat", "write", "fsync", "rename", "flock")
 OPENERS = (
@@ -25,7 +26,7 @@ ROWS = 4
 pytestmark = pytest.mark.timeout(1800)
 
 
-@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.mark.parametrize("call", CALLS)
 def test_decisions_reach_the_results_wherever_their_import_was_killed(

@@ -14,8 +14,8 @@ from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, views, write_rows
 from tests.ledgers import ledger_rows
+from tests.thorough import IS_TORTURE
 from tests.torture.kill import holder
-from tests.torture.strike import EVERYTHING
 
 ROWS = 400
 MILESTONES = {
@@ -23,8 +23,8 @@ MILESTONES = {
     "llmbatch.session.session_loop.SYNC_EVERY_S": 0.01,
 }
 """A checkpoint every ten lines, and the file of sends begun again, as else after 80,000."""
-KILLS_A_RUN = 20 if EVERYTHING else 5
-RUNS = 10 if EVERYTHING else 1
+KILLS_A_RUN = 20 if IS_TORTURE else 5
+RUNS = 10 if IS_TORTURE else 1
 
 
 @pytest.mark.timeout(900)

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS, WRITTEN
 from tests.e2e.program import Done, Program, documents, write_rows
-from tests.torture.strike import EVERYTHING
+from tests.thorough import IS_TORTURE
 
 ROWS = 24
 CHECKPOINTED = {"llmbatch.session.session.WORTHWHILE_BYTES": 0}
@@ -51,7 +51,7 @@ def world(llmbatch: Program, endpoint: StartEndpoint) -> Program:
     """An input to classify; for all commands, runs in every state and people's own files too."""
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     world = Program(llmbatch.folder, {"URL": endpoint().url})
-    if EVERYTHING:
+    if IS_TORTURE:
         _add_runs(world)
     return world
 
@@ -117,12 +117,12 @@ def test_no_link_is_followed_at_any_name_that_is_written(
 ) -> None:
     copies = _Copies(world, tmp_path_factory.mktemp("copies"))
     tried: set[str] = set()
-    for command in COMMANDS if EVERYTHING else COMMANDS[:1]:
+    for command in COMMANDS if IS_TORTURE else COMMANDS[:1]:
         for name in sorted(copies.names_written(command)):
             if Path(name).name not in tried:
                 tried.add(Path(name).name)
                 _plant_and_run(copies, command, name)
-    assert (SEEN_AT_ONCE | (SEEN_LATER if EVERYTHING else set())) <= tried, "the tracing lost sight of some"
+    assert (SEEN_AT_ONCE | (SEEN_LATER if IS_TORTURE else set())) <= tried, "the tracing lost sight of some"
 
 
 def _plant_and_run(copies: _Copies, command: tuple[str, ...], name: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Endpoint, Program, documents, write_rows
 from tests.ledgers import ledger_rows
-from tests.torture.strike import EVERYTHING, KILL, LONG, MISSING, SHORT, Strike, strike
+from tests.thorough import IS_TORTURE
+from tests.torture.strike import KILL, LONG, MISSING, SHORT, Strike, strike
 
 ROWS = 4
 CALLS = ("mkdir", "openat", "write", "pwrite64", "fallocate", "fsync", "rename", "ftruncate", "unlink", "flock")
@@ -27,7 +28,7 @@ def test_a_struck_run_goes_on_as_if_nothing_had_happened(
     assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), SHORT)
 
 
-@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", CALLS)
 def test_so_it_does_at_every_call_on_its_folder(
@@ -37,7 +38,7 @@ def test_so_it_does_at_every_call_on_its_folder(
     _sweep(llmbatch, endpoint(), call, blow, SHORT, capsys)
 
 
-@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "rename"])
 def test_so_it_does_at_every_call_of_a_long_session(
