@@ -27,7 +27,7 @@ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"):
 
 gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
-_EXAMPLES = 1_000 if IS_TORTURE else 30
+_EXAMPLES = 1_000 if IS_TORTURE else 25
 settings.register_profile("llmbatch", deadline=None, max_examples=_EXAMPLES)  # their time is the machine's business
 settings.load_profile("llmbatch")
 
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mix the files: those whose tests wait lie together, and the machine would be idle for as long."""
-    items.sort(key=lambda item: crc32(str(item.path.relative_to(item.config.rootpath)).encode()))
+    items.sort(key=lambda item: crc32(item.nodeid.partition("::")[0].encode()))
 
 
 def pytest_collection_finish() -> None:

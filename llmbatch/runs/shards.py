@@ -236,8 +236,9 @@ def _latest(folders: dict[Shard, RunFolder]) -> dict[Shard, RunRecord]:
     return {shard: record for shard, record in records.items() if shard.total == total}
 
 
-def _last_change(record: RunRecord) -> str:
-    return record.updated_at
+def _last_change(record: RunRecord) -> tuple[str, bool]:
+    """Records name the second: of two in the same one, a session that was killed came before one that finished."""
+    return record.updated_at, record.state == FINISHED
 
 
 def _running(whole: RunFolder, other_than: int | None = None) -> Shard | None:

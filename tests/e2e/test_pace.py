@@ -12,9 +12,9 @@ def test_a_stated_limit_is_kept_without_being_told(
     llmbatch: Program, endpoint: StartEndpoint, limit: tuple[str, str]
 ) -> None:
     server = endpoint(*limit, "--latency", "0.1")
-    write_rows(llmbatch.folder / "docs.jsonl", documents(150))
+    write_rows(llmbatch.folder / "docs.jsonl", documents(100))
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--json")
-    assert (done.code, done.json["rows"]["total"]) == (0, 150)
+    assert (done.code, done.json["rows"]["total"]) == (0, 100)
     refused = server.stats["statuses"].get("429", 0)
     assert refused <= 0.01 * server.requests
 
@@ -22,7 +22,7 @@ def test_a_stated_limit_is_kept_without_being_told(
 @pytest.mark.parametrize("own", [(), ("--rpm", "3000")], ids=["stated", "own"])
 def test_processes_keep_to_one_limit_together(llmbatch: Program, endpoint: StartEndpoint, own: tuple[str, ...]) -> None:
     server = endpoint("--rpm", "3000", "--latency", "0.1")
-    write_rows(llmbatch.folder / "docs.jsonl", documents(240))
+    write_rows(llmbatch.folder / "docs.jsonl", documents(150))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--quiet", *own, "--shard")
     processes = [llmbatch.start(*command, f"{number}/3") for number in (1, 2, 3)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 3

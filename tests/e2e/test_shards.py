@@ -1,6 +1,7 @@
 """A run in shards: one command each, in processes of their own; together they are one run."""
 
 import csv
+import json
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from llmbatch.runs.ledger.lock import locked
 from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import (
+    PROGRAM,
     Program,
     accounted,
     documents,
@@ -20,6 +22,7 @@ from tests.e2e.program import (
     wait_until,
     write_rows,
 )
+from tests.sealing import rewrite
 
 COUNT = 60
 VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")
@@ -31,13 +34,19 @@ def run(llmbatch: Program) -> Path:
     return llmbatch.folder / "docs.llmbatch"
 
 
+def in_one_second(one: Path, other: Path) -> None:
+    """Have both records say that they changed when the second did."""
+    changed = {"updated_at": json.loads(other.read_text())["updated_at"]}
+    rewrite(one, lambda record: record | changed)
+
+
 def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server, quick = endpoint("--latency", "0.05"), endpoint()
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--sample", "10%", "--quiet")
     others = (*command, "--concurrency", "1", "--shard")
-    processes = [llmbatch.start(*others, f"{number}/2") for number in (1, 2)]
+    processes = [llmbatch.start(*others, f"{number}/2", program=PROGRAM) for number in (1, 2)]
     shards = [run / f"shard-{number}-of-2" for number in (1, 2)]
     for shard, process in zip(shards, processes, strict=True):
         wait_until(lambda shard=shard: ledger_lines(shard) >= 3, process)  # type: ignore[misc]
@@ -57,6 +66,7 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
         reported.append(len(accounted(run / f"shard-{number}-of-3")))
     assert sum(reported) == COUNT + 1
     assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
+    in_one_second(shards[0] / "run.json", run / "shard-2-of-3" / "run.json")
     merged = llmbatch("merge", "docs.llmbatch", "--json")
     assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)
     assert [listed["rows"] for listed in llmbatch("runs", "--json").json["runs"]] == [COUNT + 1]
