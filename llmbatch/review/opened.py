@@ -67,10 +67,7 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     ledger = Ledger.open_to_read(
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
-    try:
-        with closing(DecisionLog(folder.decisions)) as log:
-            decisions = TaskDecisions(log, record.task.label_space)
-            is_running = record.state == "running" and is_in_progress(folder)
-            yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_running)
-    finally:
-        ledger.close()
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
+        decisions = TaskDecisions(log, record.task.label_space)
+        is_running = record.state == "running" and is_in_progress(folder)
+        yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_running)

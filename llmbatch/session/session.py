@@ -239,10 +239,8 @@ class Session:
                 reread=self._record.reread,
                 labels=self._record.task.label_space,
             )
-            try:
+            with closing(ledger):
                 self._make_views(ledger)
-            finally:
-                ledger.close()
 
     def _make_views(self, ledger: Ledger) -> OutputCounts:
         with self._writing, closing(DecisionLog(self._folder.decisions)) as decisions:

@@ -166,8 +166,8 @@ def show_run(
             on_line(line)
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.task.label_space)
-    with closing(ledger), closing(DecisionLog(folder.decisions)) as decisions:  # damage to them is no missing input
-        try:
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as decisions:
+        try:  # both are open by now: damage to them must not count as a missing input
             source = RunInput.again(record, folder, trust)
             plan = recorded_plan(record)
             of_task = TaskDecisions(decisions, plan.task.label_space)

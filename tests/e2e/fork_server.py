@@ -109,7 +109,6 @@ _LOADED_LATE = (
     "tiktoken",
     "typer._adapters",
     "typer._click.decorators",
-    "uvloop",
 )
 
 
@@ -133,9 +132,8 @@ class _Server:
         self._selector = selectors.PollSelector()
         self._selector.register(listening, selectors.EVENT_READ, self._begin)
 
-    def serve(self) -> socket.socket:
-        """Serve until the tests end. Returns in the forks alone: where the commands of each arrive."""
-        started_by = os.getppid()
+    def serve(self, started_by: int) -> socket.socket:
+        """Serve until this process ends. Returns in the forks alone: where the commands of each arrive."""
         while True:
             ready = self._selector.select(_ALONE_AFTER_S)
             if os.getppid() != started_by:
@@ -283,7 +281,7 @@ def _undress() -> None:
 
 
 def _note_names(log: int) -> None:
-    """Have Python itself tell of each name; what SQLite opens behind its back goes by the database's."""
+    """Have Python itself report each name. SQLite opens its own files unseen: they go by the database's name."""
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
         name: object = None
@@ -349,12 +347,13 @@ def _end(ended: SystemExit) -> None:
 
 
 if __name__ == "__main__":
+    parent = os.getppid()  # before the seconds of loading, in which it may be killed
     path, listening = sys.argv[1:]
     gc.disable()  # nothing of what is loaded here ever goes
     _load()
     gc.freeze()
     gc.enable()
-    arriving = _Server(socket.socket(fileno=int(listening))).serve()
+    arriving = _Server(socket.socket(fileno=int(listening))).serve(parent)
     try:
         _run(arriving, Path(path))
     except SystemExit as last:

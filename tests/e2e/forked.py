@@ -39,7 +39,7 @@ _CLIENT = """
 import _signal, _socket, marshal, posix, sys
 variables = {{name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
     for name, value in posix.environ.items()}}
-signals = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGWINCH)
+signals = {signals!r}
 ignored = [number for number in signals if _signal.getsignal(number) == _signal.SIG_IGN]
 posix.umask(mask := posix.umask(0))
 request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables,
@@ -65,7 +65,7 @@ a handler would wait until an exit code arrives."""
 
 def client(server: Path, first: int) -> str:
     """A Python script that is the command of its arguments from the `first` on, forked by the server at a socket."""
-    return _CLIENT.format(server=str(server), first=first)
+    return _CLIENT.format(server=str(server), first=first, signals=tuple(map(int, SIGNALS)))
 
 
 class Forked:

@@ -53,7 +53,6 @@ def test_other_errors_are_none(error: BaseException) -> None:
 
 @pytest.fixture
 def no_files_left() -> Iterator[None]:
-    gc.freeze()
     gc.disable()  # else it may close what an earlier test has left, and there is one again
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []

@@ -58,8 +58,8 @@ def write_all(file: int, content: bytes) -> None:
         pipe.write(content)
 
 
-def told(content: bytes, spool: Path, input_format: str | None = None) -> list[str]:
-    """What `READER` tells of the content."""
+def rows_read(content: bytes, spool: Path, input_format: str | None = None) -> list[str]:
+    """What `READER` prints, given the content."""
     options = ReaderOptions(input_format=input_format)
     lines: list[str] = []
     with given(content):
@@ -70,7 +70,7 @@ def told(content: bytes, spool: Path, input_format: str | None = None) -> list[s
 
 
 def copied(spool: Path, input_format: str | None = None) -> list[str]:
-    """The rows of the copy, told in the same way."""
+    """The rows of the copy in the same form."""
     options = ReaderOptions(input_format=input_format)
     return list(map(_line, read_rows([from_spool(spool, options)], options)))
 
@@ -97,7 +97,7 @@ def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
     tmp_path: Path, content: bytes, texts: list[str]
 ) -> None:
     spool = tmp_path / "stdin"
-    rows = [line for line in told(content, spool) if not line.startswith("(")]
+    rows = [line for line in rows_read(content, spool) if not line.startswith("(")]
     assert [row.split()[-1] for row in rows] == texts
     assert all("<stdin>:" in row for row in rows)
     assert copied(spool) == rows
@@ -106,17 +106,17 @@ def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
 
 def test_a_format_that_was_asked_for_is_not_sniffed(tmp_path: Path) -> None:
     spool = tmp_path / "stdin"
-    assert told(b"{x},text\n1,a\n", spool, "csv") == ["('text',)", "0 <stdin>:2 a"]
+    assert rows_read(b"{x},text\n1,a\n", spool, "csv") == ["('text',)", "0 <stdin>:2 a"]
     assert copied(spool, "csv") == ["0 <stdin>:2 a"]
 
 
 def test_empty_input_has_no_rows(tmp_path: Path) -> None:
-    assert told(b"", tmp_path / "stdin") == []
+    assert rows_read(b"", tmp_path / "stdin") == []
     assert copied(tmp_path / "stdin") == []
 
 
 def test_the_copy_is_private(tmp_path: Path) -> None:
-    told(b'{"text": "a"}\n', tmp_path / "stdin")
+    rows_read(b'{"text": "a"}\n', tmp_path / "stdin")
     assert stat.S_IMODE((tmp_path / "stdin").stat().st_mode) == 0o600
 
 
@@ -163,8 +163,8 @@ def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
 
 
 def test_a_new_copy_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
-    told(b'{"text": "old"}\n{"text": "old"}\n', tmp_path / "stdin")
-    told(b'{"text": "new"}\n', tmp_path / "stdin")
+    rows_read(b'{"text": "old"}\n{"text": "old"}\n', tmp_path / "stdin")
+    rows_read(b'{"text": "new"}\n', tmp_path / "stdin")
     assert copied(tmp_path / "stdin") == ["0 <stdin>:1 new"]
     assert [path.name for path in tmp_path.iterdir()] == ["stdin"]
 
@@ -176,7 +176,7 @@ def test_without_a_copy_there_are_no_rows(tmp_path: Path) -> None:
 def test_standard_input_is_counted_only_from_its_copy(tmp_path: Path) -> None:
     options = ReaderOptions()
     spool = tmp_path / "stdin"
-    told(b'{"text": "a"}\n{"text": "b"}\n', spool)
+    rows_read(b'{"text": "a"}\n{"text": "b"}\n', spool)
     assert count_rows([spooled(item, spool) for item in resolve_inputs(["-"], options)], options) is None
     assert count_rows([from_spool(spool, options)], options) == 2
 
