@@ -69,7 +69,7 @@ def expected(value: Any) -> Any:
 
 
 @given(document=documents(WHOLE | st.floats(allow_nan=False, allow_infinity=False)), text=TEXT)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_and_json_of_postgresql_comes_back(postgresql: Database, document: Any, text: str) -> None:
     sql = pytest.importorskip("psycopg.sql")
     values = sql.SQL("select {}::json as document, {}::text as text").format(json.dumps(document), text)
@@ -95,7 +95,7 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 def test_what_is_written_to_postgresql_comes_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
     columns = {name: _type(row[name] for row in rows) for name in rows[0]}
     postgresql.execute("drop table if exists t")

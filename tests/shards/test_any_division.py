@@ -173,7 +173,7 @@ def folder(undivided: RunFolder) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(sessions(), max_size=6), total=st.integers(1, 6))
 def test_any_division_comes_to_the_undivided_run(
     undivided: RunFolder, folder: Path, before: list[Session], total: int
