@@ -83,9 +83,10 @@ def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CACHE_HOME"] = str(_shared(tmp_path_factory) / "cache")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    os.environ["XDG_STATE_HOME"] = str(_shared(tmp_path_factory) / "state")
+    """Each file of tests has its own: each run checks all that was spent before."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import llmbatch
@@ -35,8 +36,13 @@ FLOORS = (
 MOST_ARROWS = 120
 
 
-def imports() -> Iterator[tuple[str, str, str]]:
+@cache
+def imports() -> tuple[tuple[str, str, str], ...]:
     """Each import of one package from another: the file, the package that it is in, and the one that it imports."""
+    return tuple(_imports())
+
+
+def _imports() -> Iterator[tuple[str, str, str]]:
     for file in ROOT.rglob("*.py"):
         room = file.relative_to(ROOT).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text())):

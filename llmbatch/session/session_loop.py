@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -377,8 +377,20 @@ def _standing(plan: SessionPlan, record: RunRecord, opened: OpenLedger) -> int:
 @contextmanager
 def _lasting_objects_spared() -> Iterator[None]:
     """Exclude imports and plans, which live as long as the run, from garbage collection."""
+    if _caller_freezes():
+        yield
+        return
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+@cache
+def _caller_freezes() -> bool:
+    """Whether the caller has frozen objects of its own, as servers do before they fork: `unfreeze` would undo that.
+
+    Looked at once, since it takes 50 ms for half a million objects.
+    """
+    return gc.get_freeze_count() > 0

@@ -82,6 +82,12 @@ def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
         list(run)
 
 
+def test_what_the_caller_has_kept_from_garbage_collection_stays_so(endpoint: StartEndpoint) -> None:
+    gc.freeze()
+    classify(["A court."], base_url=endpoint().url, spend_store="off").close()
+    assert gc.get_freeze_count() > 10_000
+
+
 def test_a_temporary_folder_is_not_removed_by_a_fork(endpoint: StartEndpoint) -> None:
     with classify(["A court."], base_url=endpoint().url) as run:
         child = os.fork()

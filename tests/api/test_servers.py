@@ -70,6 +70,7 @@ def test_a_server_serves_others_while_a_handler_labels(tmp_path: Path, endpoint:
             while not labels.done():
                 assert (await client.get("/health")).json() == "up"
                 served_meanwhile += 1
+                await asyncio.sleep(0.001)
             assert [answer.json() for answer in await labels] == [["technical"] * 15] * 3
             assert served_meanwhile > 5
             late = await client.post("/labels/late/soon", json=TEXTS)

@@ -38,6 +38,7 @@ from llmbatch.core.prices import find_price
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.provider.wordings import parameters_named, wordings
 from llmbatch.runs.ledger import reserve
+from llmbatch.session import session_loop
 from llmbatch.simulate.dialects import dialect_names
 from llmbatch.task.load import load_task
 from llmbatch.tokens import count_tokens
@@ -352,6 +353,8 @@ if __name__ == "__main__":
     gc.disable()  # nothing of what is loaded here ever goes
     _load()
     gc.freeze()
+    session_loop._caller_freezes()  # counts them, which takes as long as a command
+    gc.set_threshold(50_000, 20, 100)
     gc.enable()
     arriving = _Server(socket.socket(fileno=int(listening))).serve(parent)
     try:

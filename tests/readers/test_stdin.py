@@ -12,6 +12,7 @@ import pytest
 
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, from_spool, read_rows, resolve_inputs, spooled
+from tests.e2e.program import wait_until
 
 READER = """
 import sys
@@ -156,8 +157,7 @@ def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
         process.stdin.write(content)
         process.stdin.flush()
         part = tmp_path / "stdin.part"
-        while not part.exists() or part.read_bytes() != content:
-            assert process.poll() is None
+        wait_until(lambda: part.exists() and part.read_bytes() == content)
     assert not spool.exists(), "a copy that is not whole does not look as if it were"
     assert copied(spool, "jsonl" if content.startswith(b"{") else "csv") == whole
 

@@ -66,6 +66,7 @@ def _kill_at(lines: int, run: Path, running: "Future[Done]") -> None:
     before, deadline = holder(run), time.monotonic() + 60
     while not running.done() and (ledger_lines(run) < lines or holder(run) in (None, before)):
         assert time.monotonic() < deadline
+        time.sleep(0.001)
     working = holder(run)
     if not running.done() and working is not None:
         with suppress(ProcessLookupError):  # it may have ended just now

@@ -66,6 +66,7 @@ def _killed_at(lines: int, run: Path, running: "Future[Done]") -> None:
     while ledger_lines(run) < lines or holder(run) in (None, before):
         assert not running.done(), running.result()
         assert time.monotonic() < deadline
+        time.sleep(0.001)
     working = holder(run)
     assert working is not None
     os.kill(working, signal.SIGKILL)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from threading import Lock
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -28,6 +29,9 @@ _OLD_MAGIC = b"\xd0\xcf\x11\xe0"
 """First bytes of files of Excel 97, and of the container of an encrypted workbook."""
 _MOST_SHARED_BYTES = 256 * 1024 * 1024
 """Limit of what is held in memory while a sheet is read: the strings and formats that its cells share."""
+
+_READ_AT_ONCE = 100
+"""Rows: to hide warnings for each takes as long as to read a short one."""
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, ParseError, OSError, EOFError, LookupError, ValueError, TypeError, AttributeError,
@@ -92,11 +96,19 @@ def _rows(sheet: Any) -> SheetRows:
 
 def _read_quietly(rows: Iterator[_Row]) -> Iterator[_Row]:
     while True:
+        read: list[_Row] = []
+        damage: Exception | None = None
         with _without_warnings():
-            row = next(rows, None)
-        if row is None:
+            try:
+                for row in islice(rows, _READ_AT_ONCE):
+                    read.append(row)  # noqa: PERF402 - rows before the damage are kept
+            except _DAMAGE as error:
+                damage = error
+        yield from read
+        if damage is not None:
+            raise damage
+        if len(read) < _READ_AT_ONCE:
             return
-        yield row
 
 
 @contextmanager
