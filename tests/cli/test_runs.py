@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import PROGRAM, Program, documents, ledger_lines, wait_until, write_rows
+from tests.e2e.holder import send_to_holder
+from tests.e2e.program import Program, documents, ledger_lines, wait_until, write_rows
 from tests.terminal.screens import on_a_terminal
 
 GOLD = ["technical", "business", "legal"]
@@ -71,16 +72,14 @@ def test_accuracy_is_known_after_an_evaluation_until_rows_are_answered_again(pro
 def test_a_live_run_is_running_and_a_killed_one_is_not(program: Program, endpoint: StartEndpoint) -> None:
     url = endpoint("--latency", "0.2").url
     running = program.start(
-        *("classify", "docs.jsonl", "--base-url", url, "--out", "run", "--concurrency", "1"),
-        program=PROGRAM,
-        OPENAI_API_KEY="x",
+        *("classify", "docs.jsonl", "--base-url", url, "--out", "run", "--concurrency", "1"), OPENAI_API_KEY="x"
     )
     wait_until(lambda: ledger_lines(program.folder / "run") > 0, running)
-    running.send_signal(signal.SIGSTOP)
+    send_to_holder(program.folder / "run", signal.SIGSTOP)
     assert listed(program)["run"]["state"] == "running"
     assert listed(program)["run"]["outcomes"] >= 1
     assert not any("classify" in command for command in program("show", "run", "--json").json["next_commands"])
-    running.send_signal(signal.SIGKILL)
+    running.kill()
     running.communicate()
     assert listed(program)["run"]["state"] == "killed"
     resuming = program("show", "run", "--json").json["next_commands"][0]

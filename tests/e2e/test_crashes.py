@@ -1,7 +1,6 @@
 """Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
 
 import json
-import resource
 import shlex
 import shutil
 import signal
@@ -15,7 +14,8 @@ import pytest
 
 from llmbatch.core.plurals import counted
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.forked import CONSTANTS
+from tests.e2e.forked import CONSTANTS, SURROUNDINGS
+from tests.e2e.holder import holder
 from tests.e2e.program import (
     PROGRAM,
     Program,
@@ -33,6 +33,7 @@ from tests.ledgers import ledger_rows
 COUNT = 120
 ROOM_SET_ASIDE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
 """As much as the program takes; less is set aside in other tests."""
+SMALL_FILES = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 100_000}})}
 
 
 @pytest.fixture
@@ -130,11 +131,11 @@ def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint:
 def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     server = endpoint("--latency", "0.1")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "2")
-    process = llmbatch.start(*command, program=PROGRAM)
+    process = llmbatch.start(*command)
     wait_until(lambda: ledger_lines(run) >= 1, process)
     second = llmbatch(*command)
     assert second.code == 6
-    assert str(process.pid) in second.err
+    assert str(holder(run)) in second.err
     assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "looking on is allowed"
     process.kill()
     process.communicate()
@@ -145,19 +146,11 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
 ) -> None:
     """A limit on file sizes stands in for a full disk: what can still be written is what was set aside."""
     server = endpoint("--latency", "0.01")
-    process = subprocess.run(
-        [*PROGRAM, "classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4"],
-        capture_output=True,
-        check=False,
-        cwd=llmbatch.folder,
-        env=environment(),
-        timeout=60,
-        preexec_fn=_small_files,
-    )
-    err = process.stderr.decode()
-    assert process.returncode == 8, err
-    assert "the file size limit is nearly reached (ulimit -f)" in err
-    assert "Traceback" not in err
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4")
+    stopped = llmbatch(*command, **ROOM_SET_ASIDE, **SMALL_FILES)
+    assert stopped.code == 8, stopped.err
+    assert "the file size limit is nearly reached (ulimit -f)" in stopped.err
+    assert "Traceback" not in stopped.err
     kept = ledger_lines(run)
     assert 0 < kept < COUNT
     assert server.requests == kept, "what was under way found room"
@@ -233,10 +226,6 @@ def test_a_signal_while_views_are_made_ends_at_once(llmbatch: Program, endpoint:
     assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "interrupted"
     assert llmbatch("export", "docs.llmbatch").code == 0
     assert (accounted(run), server.requests) == (list(range(COUNT)), COUNT)
-
-
-def _small_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 @pytest.mark.parametrize("by_option", [False, True])

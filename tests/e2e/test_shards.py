@@ -12,8 +12,8 @@ from llmbatch.core.errors import UsageError
 from llmbatch.runs.ledger.lock import locked
 from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.holder import send_to_holder
 from tests.e2e.program import (
-    PROGRAM,
     Program,
     accounted,
     documents,
@@ -46,11 +46,11 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
     server, quick = endpoint("--latency", "0.05"), endpoint()
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--sample", "10%", "--quiet")
     others = (*command, "--concurrency", "1", "--shard")
-    processes = [llmbatch.start(*others, f"{number}/2", program=PROGRAM) for number in (1, 2)]
+    processes = [llmbatch.start(*others, f"{number}/2") for number in (1, 2)]
     shards = [run / f"shard-{number}-of-2" for number in (1, 2)]
     for shard, process in zip(shards, processes, strict=True):
         wait_until(lambda shard=shard: ledger_lines(shard) >= 3, process)  # type: ignore[misc]
-        process.send_signal(signal.SIGSTOP)
+        send_to_holder(shard, signal.SIGSTOP)
     seen = llmbatch("show", "docs.llmbatch", "--json")
     assert (seen.json["state"], seen.json["rows"]["total"]) == ("running", COUNT + 1)
     assert seen.json["rows"]["ok"] >= 6

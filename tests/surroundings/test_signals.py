@@ -15,10 +15,13 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import PROGRAM, Program, accounted, documents, environment, ledger_lines, wait_until, write_rows
 from tests.surroundings.conftest import Shell, needs_root
+from tests.thorough import IS_TORTURE
 
 
 @needs_root
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)][: 3 if IS_TORTURE else 1]
+)
 def test_process_one_ends_in_order(shell: Shell, endpoint: StartEndpoint, number: signal.Signals, code: int) -> None:
     """The kernel would drop a signal that process 1 does not handle."""
     write_rows(shell.folder / "docs.jsonl", documents(60))

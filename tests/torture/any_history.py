@@ -17,6 +17,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.e2e.holder import holder
 from tests.e2e.program import Done, Endpoint, Program, accounted, ledger_lines, views, write_rows
 
 LABELS = ("technical", "business", "legal")
@@ -112,8 +113,8 @@ class AnyHistory(RuleBasedStateMachine):
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(self._classify, self.world.server)
             while not running.done():
-                if ledger_lines(self.run) >= goal and (holder := _holder(self.run)) is not None:
-                    os.kill(holder, signal.SIGKILL)
+                if ledger_lines(self.run) >= goal and (working := holder(self.run)) is not None:
+                    os.kill(working, signal.SIGKILL)
                     break
                 time.sleep(0.001)
             if running.result().code == -signal.SIGKILL:
@@ -262,10 +263,3 @@ class AnyHistory(RuleBasedStateMachine):
 
 def _row(number: int, case: int) -> dict[str, Any]:
     return {"id": f"d-{number}", "text": f"{SUBJECTS[case % 3]} in case {case}."}
-
-
-def _holder(run: Path) -> int | None:
-    """The process that works on the folder."""
-    lock = run / ".lock"
-    words = lock.read_text().split() if lock.exists() else []
-    return int(words[1].rstrip(",")) if len(words) > 1 else None

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.holder import holder
 from tests.e2e.program import Done, Endpoint, Program, documents, ledger_lines, write_rows
 from tests.thorough import IS_TORTURE
-from tests.torture.kill import holder
 
 SCHEDULES = 100 if IS_TORTURE else 2
 ROWS = 60

@@ -12,10 +12,10 @@ import pytest
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
+from tests.e2e.holder import holder
 from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, views, write_rows
 from tests.ledgers import ledger_rows
 from tests.thorough import IS_TORTURE
-from tests.torture.kill import holder
 
 ROWS = 400
 MILESTONES = {
