@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Program, documents, views
 from tests.readers.s3_server import S3
+
+TRIES_ONCE_MORE = {CONSTANTS: json.dumps({"llmbatch.readers.sources.object_store._RETRIES": {"max_retries": 1}})}
 
 
 def lines(count: int, first: int = 0) -> bytes:
@@ -154,5 +157,5 @@ def test_a_store_that_cannot_be_reached_is_one_line(program: Program, scheme: st
     nobody = "http://127.0.0.1:1"
     program.env.update(AWS_ENDPOINT_URL=nobody, STORAGE_EMULATOR_HOST=nobody)
     program.env["AZURE_STORAGE_CONNECTION_STRING"] = f"AccountName=ann;AccountKey=a2V5;BlobEndpoint={nobody}/ann"
-    done = program("input", f"{scheme}://{bucket}/{path}")
+    done = program("input", f"{scheme}://{bucket}/{path}", **TRIES_ONCE_MORE)
     assert (done.code, "cannot be reached" in " ".join(done.err.split()), "Traceback" in done.err) == (2, True, False)

@@ -14,7 +14,7 @@ from llmbatch.observe.events import RateLimited
 from tests.engine.other_endpoint import OtherEndpoint, Said
 from tests.engine.simulated import documents, run_beside
 
-ROWS = 100
+ROWS = 60
 IN_SECONDS = 15.0
 UNIX = int(time.time())
 
