@@ -68,7 +68,7 @@ REFUSALS: dict[str, Callable[[], Reply]] = {
     "a date": lambda: Reply(429, "", {"retry-after": formatdate(time.time() + 1, usegmt=True)}),
     "a date that has passed": lambda: Reply(429, "", {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}),
     "no header": lambda: Reply(429, {"error": {"message": "Too many requests"}}),
-    "a limit that is used up": lambda: Reply(429, "", stated(6_000, 0, "1s")),
+    "a limit that is used up": lambda: Reply(429, "", stated(60, 0, "1s")),
     "a 200": lambda: Reply(200, {"error": {"message": "Rate limit exceeded: free-models-per-min.", "code": 429}}),
 }
 

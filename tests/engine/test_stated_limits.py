@@ -118,6 +118,41 @@ def bucket(limit: int, reset: Callable[[float, float], object], burst_s: float =
     return judge
 
 
+def only_in_refusals(judge: Callable[[float], Said]) -> Callable[[float], Said]:
+    """The same limit, which no answer states."""
+
+    def judged(now: float) -> Said:
+        said = judge(now)
+        return said if said.status == 429 else Said()
+
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("limit", "window_s", "rows"), [(60, 60.0, 150), (60, 1.0, 600), (20, 1.0, 300), (100, 10.0, 600)]
+)
+def test_a_window_that_only_refusals_state_is_used_whatever_its_length(
+    tmp_path: Path, limit: int, window_s: float, rows: int
+) -> None:
+    judge = only_in_refusals(fixed_window(limit, window_s, lambda left_s: f"{left_s:.2f}s"))
+    run = run_beside(tmp_path, documents(rows), lambda clock: OtherEndpoint(clock, judge))
+    assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})
+    assert run.statuses[429] <= 0.2 * rows
+    assert run.ended_s < rows / (limit / window_s) * 1.4 + 5
+
+
+@pytest.mark.parametrize("limit", [60, 300])
+def test_a_bucket_whose_reset_is_the_next_request_and_that_only_refusals_state_is_kept(
+    tmp_path: Path, limit: int
+) -> None:
+    """`limit 60, remaining 0, reset 1s`: of 60 a minute, one more passes in a second."""
+    judge = only_in_refusals(bucket(limit, lambda _, __: f"{60 / limit:g}s"))
+    run = run_beside(tmp_path, documents(100), lambda clock: OtherEndpoint(clock, judge))
+    assert (run.reason, len(run.lines), run.outcomes) == (None, 100, {"ok"})
+    assert run.statuses[429] <= 10
+    assert run.ended_s < 100 / (limit / 60) * 1.1 + 5
+
+
 RESETS: dict[str, Callable[[float, float], object]] = {
     "a duration": lambda full_s, _: f"{full_s * 1000:.0f}ms",
     "whole seconds": lambda full_s, _: math.ceil(full_s),

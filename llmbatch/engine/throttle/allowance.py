@@ -9,6 +9,7 @@ for the stated reset, and one of them probes whether it is true.
 
 import math
 
+from llmbatch.engine.throttle.restoration import Restoration
 from llmbatch.provider.limits import StatedLimit
 
 _MINUTE_S = 60.0
@@ -69,6 +70,9 @@ class Allowance:
         self._contradictions = 0.0
         self._unmoved, self._unmoved_since = 0, -math.inf
         """Consecutive readings that showed no less than the one before, and since when."""
+        self._restoration = Restoration()
+        self._is_unjudged = False
+        """Whether the latest reading's answer or refusal is still to be recorded."""
 
     @property
     def is_void(self) -> bool:
@@ -94,6 +98,8 @@ class Allowance:
         nominal = self._stated.limit / (self._window_s or _MINUTE_S) * USED_SHARE
         if self._left is None:
             return nominal
+        if self._restoration.is_assumed:
+            return math.inf
         if self._may_be_by_the_minute:
             return max(nominal, self._found_per_s)
         span_s = max(self._resets_at - now, 1.0) if self._is_window else math.inf
@@ -101,6 +107,8 @@ class Allowance:
 
     def wait_s(self, now: float, amount: float) -> float:
         """Seconds until there is room for `amount`; 0 if there is now, or if unknown."""
+        if self._restoration.is_assumed:
+            return min(self._restoration.wait_s(now), _CONFIRMED_S)
         if self._left is None or self._is_by_the_minute:
             return 0.0
         missing = min(amount, self._stated.limit) - self._left_at(now)
@@ -135,7 +143,7 @@ class Allowance:
 
     def learn(self, stated: StatedLimit, now: float) -> None:
         """Process a reading that just arrived with an answer or a refusal."""
-        before, self._stated = self._stated, stated
+        before, self._stated, self._is_unjudged = self._stated, stated, True
         remaining = stated.remaining
         if remaining is None:
             self._left, self._window_s = None, stated.window_s
@@ -149,6 +157,9 @@ class Allowance:
     def refused(self, now: float) -> None:
         """Record a rate-limit refusal: nothing remains, as stated, or the rate is lower than was found."""
         self._refused_in_a_row += 1
+        if self._is_unjudged:
+            self._restoration.refused(self._stated, now)
+            self._is_unjudged = False
         if self._stated.remaining == 0:
             self._is_doubtful = False
             self._is_confirmed = self._is_confirmed or self._refused_in_a_row >= _CONFIRMED_BY
@@ -161,6 +172,10 @@ class Allowance:
     def passed(self) -> None:
         """Record that a request passed: an empty limit would have refused it, and one that stays full is none."""
         stated, self._refused_in_a_row = self._stated, 0
+        self._restoration.passed()
+        if self._is_unjudged:
+            self._restoration.exclude()
+            self._is_unjudged = False
         if self._unmoved >= _UNMOVED and self._read_at - self._unmoved_since >= _UNMOVED_S:
             self._contradictions = math.inf
         elif stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
