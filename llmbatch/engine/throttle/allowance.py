@@ -108,7 +108,7 @@ class Allowance:
     def wait_s(self, now: float, amount: float) -> float:
         """Seconds until there is room for `amount`; 0 if there is now, or if unknown."""
         if self._restoration.is_assumed:
-            return min(self._restoration.wait_s(now), _CONFIRMED_S)
+            return self._restoration.wait_s(now)
         if self._left is None or self._is_by_the_minute:
             return 0.0
         missing = min(amount, self._stated.limit) - self._left_at(now)

@@ -9,8 +9,8 @@ import math
 
 from llmbatch.provider.limits import StatedLimit
 
-_LONGEST_S = 40.0
-"""A later reset is that of a limit per minute."""
+_LONGEST_S = 10.0
+"""A later reset is taken for that of a limit per minute: all rows would wait for it because of one refusal."""
 _SHARE = 0.5
 """Share of the limit that must pass between the resets of two refusals."""
 _GRACE_S = 1.0
@@ -46,7 +46,7 @@ class Restoration:
 
     def refused(self, stated: StatedLimit, now: float) -> None:
         """Record a refusal and what it states."""
-        if self._is_excluded or stated.kind != "requests" or stated.remaining != 0 or stated.reset_s is None:
+        if stated.kind != "requests" or stated.window_s is not None or stated.remaining != 0 or stated.reset_s is None:
             return
         if now < self._at + _GRACE_S and self.is_assumed:
             return
