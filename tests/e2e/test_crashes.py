@@ -33,7 +33,7 @@ from tests.ledgers import ledger_rows
 COUNT = 120
 ROOM_SET_ASIDE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
 """As much as the program takes; less is set aside in other tests."""
-SMALL_FILES = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 100_000}})}
+SMALL_FILES: dict[str, Any] = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 100_000}})}
 
 
 @pytest.fixture
