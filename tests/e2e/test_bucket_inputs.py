@@ -11,7 +11,9 @@ from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Program, documents, views
 from tests.readers.s3_server import S3
 
-TRIES_ONCE_MORE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.readers.sources.object_store._RETRIES": {"max_retries": 1}})}
+TRIES_ONCE_MORE: dict[str, Any] = {
+    CONSTANTS: json.dumps({"llmbatch.readers.sources.object_store._RETRIES": {"max_retries": 1}})
+}
 
 
 def lines(count: int, first: int = 0) -> bytes:
