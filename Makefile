@@ -41,7 +41,7 @@ torture: $(STAMP) ## the long proofs: a blow at every system call on a run folde
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 	LLMBATCH_TORTURE=1 $(BIN)/pytest -n0 tests/api/test_servers.py
-	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises tests/surroundings --timeout=3600
+	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises tests/surroundings tests/engine/test_outage.py --timeout=3600
 	LLMBATCH_TORTURE=1 $(BIN)/pytest -m hypothesis --ignore tests/torture --timeout=3600
 
 oldest: ## tests against the oldest SDK that is allowed, in build/oldest

@@ -82,7 +82,8 @@ class Allowance:
     @property
     def wants_every_answer(self) -> bool:
         """Whether every reading is needed; if the limit refills within the minute, an occasional one is enough."""
-        return self._left is not None and (not self._is_by_the_minute or self._found_per_s > 0)
+        needs_all = not self._is_by_the_minute or self._found_per_s > 0 or self._restoration.is_assumed
+        return self._left is not None and needs_all
 
     @property
     def words(self) -> str:
@@ -282,7 +283,7 @@ class Allowance:
         if self._window_s is not None:
             return next((f"/{unit}" for seconds, unit in _UNITS if abs(self._window_s / seconds - 1) < _ABOUT), "")
         day_s = limit / self._refill_per_s if 0 < self._refill_per_s < math.inf else 0.0
-        if self._is_window:
+        if self._is_window or self._restoration.is_assumed:
             return ""
         if self._may_be_by_the_minute or not self._refill_per_s:
             return "/min"
