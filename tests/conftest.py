@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from llmbatch.simulate import child
+from tests.databases.server import FOLDER, stop_server
 from tests.e2e.forked import SERVER, start_forked
 from tests.e2e.program import environment, quick_program
 from tests.thorough import IS_TORTURE
@@ -44,11 +46,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the tests' files into memory if there is room, and start what the workers' commands are forked from."""
+    """Put the tests' files into memory if there is room, and start what the workers share."""
     if _has_room(_MEMORY):
         os.environ.setdefault("TMPDIR", str(_MEMORY))
         tempfile.tempdir = None
-    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+    if hasattr(config, "workerinput"):
+        return
+    databases = Path(tempfile.mkdtemp(prefix="pg-"))
+    os.environ[FOLDER] = str(databases)
+    config.add_cleanup(partial(stop_server, databases))
+    if config.getoption("numprocesses", None):
         server, end = start_forked(environment())
         os.environ[SERVER] = str(server)
         config.add_cleanup(end)

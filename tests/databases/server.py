@@ -1,11 +1,11 @@
-"""A real PostgreSQL in a folder of its own, on a Unix socket alone; ended with the tests."""
+"""A real PostgreSQL in a folder of its own, on a Unix socket alone; stopped after the tests."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+FOLDER = "POSTGRESQL_OF_TEST"
+"""Variable with a new folder for the server that all workers of a test run share."""
 USER, PASSWORD = "app", "pass/w?rd@1"
 QUOTED_PASSWORD = "pass%2Fw%3Frd%401"
 _INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -51,6 +53,13 @@ class Database:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def disconnect_others(self) -> None:
+        """End all other connections to it."""
+        self.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
     def columns(self, table: str) -> dict[str, str]:
         """The types of a table's columns."""
         return dict(
@@ -76,32 +85,52 @@ class SqliteDatabase(Database):
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
+def postgresql_server() -> PostgresqlServer:
+    """One for all tests, which the first to need it starts."""
     if not _INSTALLED:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     pytest.importorskip("psycopg")
-    bin_folder, folder = _INSTALLED[-1].parent, Path(tempfile.mkdtemp(prefix="pg-"))
-    user: dict[str, Any] = {}
-    if os.geteuid() == 0:  # as which the server refuses to run
-        nobody = pwd.getpwnam("nobody")
-        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    folder = Path(os.environ[FOLDER])
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "started").exists():
+            _start(folder)
+            (folder / "started").touch()
+    return PostgresqlServer(folder)
 
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [bin_folder / program, "-D", "data", *arguments],
-            cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **user,
-        )  # fmt: skip
 
+def stop_server(folder: Path) -> None:
+    """Stop the server in a folder, if one was started, and remove the folder."""
+    if (folder / "started").exists():
+        _run(folder, "pg_ctl", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+    (folder.parent / f"{folder.name}.lock").unlink(missing_ok=True)
+
+
+def _start(folder: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(folder, *_nobody())
     (folder / "password").write_text(PASSWORD)
     (folder / "password").chmod(0o644)
-    try:
-        run("initdb", "-U", USER, "--auth=scram-sha-256", "--pwfile=password", "-E", "UTF8", "--locale=C", "--no-sync")
-        run("pg_ctl", "-w", "-l", "log", "-o", _SETTINGS.replace("-k .", f"-k {folder}"), "start")
-        yield PostgresqlServer(folder)
-        run("pg_ctl", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+    made = ("-U", USER, "--auth=scram-sha-256", "--pwfile=password", "-E", "UTF8", "--locale=C", "--no-sync")
+    _run(folder, "initdb", *made)
+    _run(folder, "pg_ctl", "-w", "-l", "log", "-o", _SETTINGS.replace("-k .", f"-k {folder}"), "start")
+
+
+def _run(folder: Path, program: str, *arguments: str) -> None:
+    owner: dict[str, Any] = {}
+    if os.geteuid() == 0:  # as which the server refuses to run
+        user, group = _nobody()
+        owner = {"user": user, "group": group, "extra_groups": []}
+    subprocess.run(
+        [_INSTALLED[-1].parent / program, "-D", "data", *arguments],
+        cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **owner,
+    )  # fmt: skip
+
+
+def _nobody() -> tuple[int, int]:
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_machines_share_a_limit_by_a_database(postgresql: Database) -> None:
 def test_a_database_that_went_away_is_used_again_when_it_is_back(postgresql: Database) -> None:
     with closing(PostgresqlRateShare(parse_address(postgresql.address))) as share:
         share.take("limit", 0.5)
-        postgresql.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'llmbatch'")
+        postgresql.disconnect_others()
         with pytest.raises(StorageFailed):
             share.take("limit", 0.5)
         share.take("limit", 0.5)

@@ -37,7 +37,7 @@ def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Da
 def test_a_lost_connection_is_reported_and_made_again(postgresql: Database) -> None:
     with closing(PostgresqlSpendBook(parse_address(postgresql.address))) as book:
         book.begin_session(one := session("a"))
-        postgresql.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+        postgresql.disconnect_others()
         with pytest.raises(StorageFailed, match="spend store cannot be used"):
             book.take(one, DAY, 1_000, need_nanousd=10, want_nanousd=10)
         assert book.take(one, DAY, 1_000, need_nanousd=10, want_nanousd=10) == 10
