@@ -58,7 +58,7 @@ def lived_within_its_caps(world: World) -> bool:
         total = world.store.total(world.book, day)
         assert billed <= total.spent_nanousd == total.charged_nanousd <= world.cap, world.book
     reached = any("--daily-budget" in message for message in world.reached)
-    if reached:
+    if reached and not any("reserved for batches or by killed runs" in message for message in world.reached):
         assert world.known() > world.cap - MOST >= 0.98 * world.cap, (
             f"{world.book}: all but one request's worth is used"
         )
