@@ -2,7 +2,7 @@
 
 All requests of a run differ only in their body. The SDK builds each one from scratch, which takes several times as long
 as sending it. So the SDK builds the first one, with credentials, URL and headers, and opens the connections; the others
-repeat it with another body. Answers are judged by status, headers and body, whichever way they came.
+repeat it with another body. Either way, answers are judged by status, headers and body.
 """
 
 import math
@@ -90,7 +90,7 @@ def repeated(client: "AsyncOpenAI", request: "httpx.Request") -> RepeatedRequest
         client: the SDK's client.
         request: the request as it was sent.
     """
-    transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - it has no public door
+    transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - there is no public access
     session = getattr(transport, "client", None)
     if session is None or callable(session):
         return None
