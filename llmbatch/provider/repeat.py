@@ -70,7 +70,7 @@ class RepeatedRequest:
             return Response(answer.status, headers, b"".join(parts))
 
     def _timeout(self, timeout_s: float) -> "ClientTimeout":
-        """One timer for the whole request, as exact as it can be; aiohttp rounds up where it has many."""
+        """A single timer for the whole request, without rounding up, which aiohttp does to long time-outs."""
         import aiohttp  # noqa: PLC0415 - heavy, and loaded by then
 
         timeout = aiohttp.ClientTimeout(total=timeout_s, ceil_threshold=math.inf)

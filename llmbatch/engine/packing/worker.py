@@ -88,7 +88,7 @@ class PackWorker:
 
     @property
     def retries(self) -> int:
-        """Attempts that were repeated; one of a pack counts once."""
+        """Attempts that were repeated; a pack's attempt counts once."""
         return self._single.retries + self._loop.retries
 
     @property

@@ -128,7 +128,7 @@ class Throttle:
         return is_back
 
     def took(self, *, estimated: float, tokens: float) -> None:
-        """A request for which so many tokens were estimated took this many by the endpoint's count."""
+        """Record how many tokens a request was estimated to take, and took by the endpoint's count."""
         self._rates.correct(tokens - estimated)
         if self._shared is not None:
             self._shared.correct(self._rates.seconds(tokens) - self._rates.seconds(estimated))
