@@ -1,4 +1,4 @@
-"""The answer cache: answers stored across runs, so that no text is paid for twice, on this machine and expendable.
+"""The answer cache: answers stored on this machine across runs, so that no text is paid for twice; safe to delete.
 
 Handles plain data only; row keys and the use of answers are left to the pipeline.
 """

@@ -1,6 +1,6 @@
 """The answer cache in a run: answers are looked up before rows are sent, and stored as they arrive.
 
-An optimisation, and treated as one: a store that fails is reported once, and the run continues without it.
+The cache is only an optimisation: if the store fails, that is reported once, and the run continues without it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _FLUSH_EVERY_S = 1.0
 
 
 class AnswerCache:
-    """A store as seen by one run: by row key, and without errors.
+    """One run's access to a store: by row key, and without raising the store's errors.
 
     Answers apply only to the endpoint that gave them: a model's name identifies a model only together with the address.
     """
@@ -94,13 +94,13 @@ class AnswerCache:
 def open_answer_cache(
     options: Reuse, *, endpoint: str, run_id: str, emit: Callable[[Event], None]
 ) -> AnswerCache | None:
-    """The store that the options name, or None if it cannot be used, with a warning. Blocks.
+    """Open the store named by the options; emits a warning and returns None if it cannot be used. Blocks.
 
     Args:
-        options: which store, and what counts of it.
-        endpoint: whose answers count.
-        run_id: the run that this one's answers are kept under.
-        emit: takes an event when the store fails, now or later.
+        options: which store, and which of its answers may be used.
+        endpoint: the endpoint; only its answers are used.
+        run_id: the run under which new answers are stored.
+        emit: receives an event if the store fails, now or later.
     """
     path = options.store or default_store()
     try:

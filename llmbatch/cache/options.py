@@ -11,7 +11,7 @@ class Reuse:
     """The answer cache: where it is stored, and which answers may be used."""
 
     store: Path | None = None
-    """None for the one in the user's cache folder."""
+    """None for the default one in the user's cache folder."""
     limit_bytes: int = defaults.REUSE_LIMIT_MB * 1_000_000
     """Maximum size of the store on disk."""
     max_age_days: float | None = None

@@ -1,4 +1,4 @@
-"""The store of answers: one SQLite file, private to its user, shared by all runs that ask for it.
+"""The store of answers: one SQLite file, private to its user, shared by all runs that use it.
 
 Write-ahead logging lets any number of runs read while one writes; answers are written in groups, one transaction each.
 The file stays within its limit by evicting the least recently used answers. It contains no documents: a key is a hash.
@@ -24,7 +24,7 @@ _SUMMED = ("key", "answered_at", "model", "answer")
 _BUSY_S = 2.0
 """How long another process may hold the file before this one continues without it."""
 _STORED_COST = "cost_nusd"
-"""The cost's name in the file, which stays as it is."""
+"""The name of the cost in the file, which must not change."""
 _EVICTED_AT_ONCE = 1_000
 _DAY_S = 86_400
 
@@ -64,22 +64,22 @@ class CachedAnswer:
     reasoning: str | None
     parse: str | None
     model: str
-    """Asked for."""
+    """The requested model."""
     response_model: str | None
     request_id: str | None
     run_id: str
-    """The run that asked."""
+    """The run that sent the request."""
     cost_nanousd: int | None
-    """What the row cost then; None if the price is unknown."""
+    """What the row cost in that run; None if the price is unknown."""
     confidence_from: str = "reported"
     runner_up: str | None = None
     confidences: Mapping[str, float] | None = None
-    """By field and label, where the task has more than one label to give."""
+    """Confidence by field and label, if the task takes more than one label."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """What a store holds. Times are seconds since 1970."""
+    """Statistics of a store. Times are in seconds since 1970."""
 
     answers: int
     bytes_on_disk: int
@@ -104,8 +104,8 @@ class AnswerStore:
         """Open or create the store at `path`.
 
         Raises:
-            StoreUnusableError: it cannot be.
-            UsageError: no file of the user's own has that name.
+            StoreUnusableError: the file cannot be used.
+            UsageError: the path is not a file of the user's own.
         """
         self.path = path
         self._clock = clock
@@ -114,10 +114,10 @@ class AnswerStore:
             self._connection = open_store(path, _SCHEMA, busy_s=_BUSY_S)
 
     def look_up(self, keys: Collection[bytes], *, max_age_days: float | None = None) -> dict[bytes, CachedAnswer]:
-        """The answers that there are for some of these keys, none older than `max_age_days`.
+        """Look up the stored answers for these keys, except those older than `max_age_days`.
 
         Raises:
-            StoreUnusableError: the file cannot be read any more.
+            StoreUnusableError: the file can no longer be read.
         """
         since = 0 if max_age_days is None else int(self._clock() - max_age_days * _DAY_S)
         marks = ",".join("?" * len(keys))
@@ -131,15 +131,15 @@ class AnswerStore:
         }
 
     def add(self, answers: Mapping[bytes, CachedAnswer], *, used: Iterable[bytes] = (), limit_bytes: int) -> None:
-        """Keep these answers, and note which others were used: those go last when room is needed.
+        """Store answers, and record which others were used, since the least recently used are evicted first.
 
         Args:
             answers: by key; later ones replace earlier ones.
             used: keys that were looked up and found.
-            limit_bytes: what the store may take on the disk.
+            limit_bytes: maximum size of the store on disk.
 
         Raises:
-            StoreUnusableError: the file cannot be written any more.
+            StoreUnusableError: the file can no longer be written.
         """
         now = int(self._clock())
         rows = [_row(key, now, answer) for key, answer in answers.items()]
@@ -150,7 +150,7 @@ class AnswerStore:
                 pass
 
     def remove(self, *, older_than_days: float | None = None) -> int:
-        """Remove all answers, or the older ones. Returns how many; the file shrinks.
+        """Remove all answers, or the older ones, and shrink the file. Returns the number of answers removed.
 
         Raises:
             StoreUnusableError: the file cannot be written.
@@ -177,7 +177,7 @@ class AnswerStore:
         return found
 
     def figures(self) -> StoreFigures:
-        """What it holds.
+        """Compute the store's statistics.
 
         Raises:
             StoreUnusableError: the file cannot be read.
@@ -193,7 +193,7 @@ class AnswerStore:
             return StoreFigures(count, _size_on_disk(self.path), oldest, newest, dict(by_model))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock, suppress(sqlite3.Error):
             self._connection.close()
 
@@ -226,7 +226,7 @@ def _explained() -> Iterator[None]:
 
 def _row(key: bytes, now: int, answer: CachedAnswer) -> tuple[object, ...]:
     data = asdict(answer)
-    if data["confidences"] is None:  # as earlier versions wrote and read it
+    if data["confidences"] is None:  # the format of earlier versions
         del data["confidences"]
     data[_STORED_COST] = data.pop("cost_nanousd")
     raw = orjson.dumps(data)

@@ -8,7 +8,7 @@ from llmbatch.core.errors import UsageError
 
 
 def store_figures(path: Path) -> StoreFigures:
-    """A store's figures; zeros if there is none.
+    """A store's statistics; zeros if there is no store.
 
     Raises:
         UsageError: it cannot be read.

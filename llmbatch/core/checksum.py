@@ -15,7 +15,7 @@ FORMAT = 2
 HEAD = b'{"format":%d,' % FORMAT
 """How each sealed record begins."""
 LEDGER_FORMAT = 3
-"""Current format of ledger lines; in format 2, each line was complete in itself."""
+"""Current format of ledger lines; in format 2, each line was self-contained."""
 
 _HEADS = {newest: tuple(b'{"format":%d,' % n for n in range(FORMAT, newest + 1)) for newest in (FORMAT, LEDGER_FORMAT)}
 _ANY_HEAD = b'{"format":'

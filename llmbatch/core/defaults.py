@@ -11,18 +11,18 @@ RETRY_WAIT_MIN_S = 5.0
 RETRY_WAIT_MAX_S = 120.0
 MAX_WAIT_S = 600.0
 LEAST_CANDIDATES, MOST_CANDIDATES = 2, 200
-"""Maximum number of labels retrieved for a document."""
+"""Minimum and maximum number of labels retrieved for a document."""
 MOST_SIMILAR = 50
 """Maximum number of examples chosen for a document."""
 ALL_LABELS, PLANNED_LABELS, LABELS_BY_LEVEL = 0, -1, -2
-"""Special values for their number: list all labels; choose the better way when a run begins."""
+"""Special values for that number: list all labels; choose how when a run begins; list them level by level."""
 MOST_TOKENS = 10_000_000
 """Upper limit for token options: more than any model accepts."""
 REASKS = 1
 GRACE_S = 20.0
 REUSE_LIMIT_MB = 500
 ALERT_AT = "80%"
-"""Highest spending limit, in USD."""
+"""Share of a spending limit at which to warn."""
 SIMULATE_PORT = 8399
 STOP_AT_FAILURES = 50
 """Percent of the latest rows."""

@@ -110,7 +110,7 @@ class Interrupted(RunStopped):
 
 
 class Terminated(BaseException):
-    """The same outside a run: it ends the command at once, and no `except Exception` catches it."""
+    """Like `Interrupted`, outside a run: ends the command at once, and is not caught by `except Exception`."""
 
     def __init__(self, exit_code: ExitCode) -> None:
         super().__init__(exit_code)

@@ -22,7 +22,7 @@ class Number(float):
         return number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies keep the literal."""
+        """Preserve the literal when copied or pickled."""
         return Number, (self.literal,)
 
     @property
@@ -38,7 +38,7 @@ def number(literal: str) -> float | Number:
 
 
 def integer(literal: str) -> int | Number:
-    """Parse a number without either; -0 has no integer form."""
+    """Parse a number without fraction or exponent; `-0` becomes a `Number`, since no int represents it."""
     return Number(literal) if literal == "-0" else int(literal)
 
 

@@ -26,7 +26,7 @@ def stored(name: str | Path) -> str:
 
 
 def restored(text: str) -> str:
-    """The original name of a stored one."""
+    """The original name, given its stored form."""
     if text.startswith(_URI):
         return os.fsdecode(unquote_to_bytes(text.removeprefix(_URI)))
     return os.fsdecode(text.encode())
@@ -38,7 +38,7 @@ def readable(text: str | Path) -> str:
 
 
 def readable_json(text: str) -> str:
-    """The same within JSON text, where a backslash is doubled."""
+    """Like `readable`, for JSON text, where a backslash is doubled."""
     return _UNDECODED.sub(lambda found: f"\\\\x{ord(found[0]) - 0xDC00:02x}", text)
 
 

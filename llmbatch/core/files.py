@@ -125,7 +125,7 @@ def check_database(path: Path) -> None:
         UsageError: a link, a device or another user's file has one of the names.
         OSError: the system refuses it.
     """
-    if path.parts[:1] == ("~",):  # stands for the user's folders if there is no home
+    if path.parts[:1] == ("~",):  # the placeholder for the user's folders if there is no home
         raise FileNotFoundError(errno.ENOENT, "no home folder to store it in", str(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

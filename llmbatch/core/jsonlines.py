@@ -37,7 +37,10 @@ _END = object()
 
 
 def _parts(data: Any) -> Iterator[str]:
-    """The text in pieces, at any depth: `open_` holds the containers begun, each with its closing bracket."""
+    """Yield the text in pieces, without recursion, so that any depth works.
+
+    `begun` is the stack of open containers, each with its closing bracket.
+    """
     begun: list[tuple[Iterator[Any], str]] = []
     value = data
     while True:

@@ -48,17 +48,17 @@ class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     code: str | None
     waited_s: _Amount
     after_s: _Amount = 0.0
-    """When it had failed, seconds from the row's first send."""
+    """When it failed, in seconds from the row's first send."""
 
 
 class Vote(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """One answer to a row that was voted on. Its tokens and cost are those of its own line."""
+    """One answer to a row that was voted on. Its tokens and cost are in a separate line."""
 
     model: str
     prompt: str
     category: str
     confidence: _Share
-    """As the model gave it."""
+    """As given by the model."""
     confidence_from: str = "reported"
     confidences: dict[str, _Share] | None = None
     reasoning: str | None = None
@@ -86,9 +86,9 @@ class LedgerLine(
 ):
     """A row's final outcome, once for each time it was processed.
 
-    Its fields are the file's, in the file's order (docs/reference/formats.md): a line is read in one step, with every
-    value's type and bounds checked, and a million of them in seconds. A field with its default value is left out, and
-    what many lines share is not repeated in each (runs/ledger/lines.py).
+    Fields have the names and the order used in the file (docs/reference/formats.md), so a line is parsed and every
+    value's type and bounds are checked in one step: a million lines take seconds. Fields with their default value are
+    omitted, and values shared by many lines are not repeated (runs/ledger/lines.py).
     """
 
     row: _Count
@@ -99,13 +99,13 @@ class LedgerLine(
     confidence: _Share | None = None
     """Calibrated, if there was a calibration when the line was written."""
     confidence_raw: _Share | None = None
-    """As the model gave it, where that differs; see `raw_confidence`."""
+    """As given by the model, if that differs; see `raw_confidence`."""
     confidences: dict[str, _Share] | None = None
-    """By field, and by `field=label` where a field takes several labels, as the model gave them."""
+    """By field, and by `field=label` for multi-label fields, as given by the model."""
     ranking: dict[str, tuple[_Count, ...]] | None = None
-    """By field, labels by their places among the field's, the likeliest first, where embeddings ranked them."""
+    """By field, labels by their positions among the field's labels, most likely first, if ranked by embeddings."""
     runner_up: str | None = None
-    """The next likely label, by log-probabilities."""
+    """The second most likely label, by log-probabilities."""
     reasoning: str | None = None
     arm: str = CONTROL
     source: str = "api"
@@ -117,56 +117,56 @@ class LedgerLine(
     output_tokens: _Count = 0
     reasoning_tokens: _Count = 0
     cache_unreported_tokens: _Count = 0
-    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    """Input tokens of answers that do not report how many were cached."""
     cost_usd: _Amount | None = 0.0
-    """All billed attempts; None where the price is unknown."""
+    """Cost of all billed attempts; None if the price is unknown."""
     possibly_billed_usd: _Amount = NOTHING
-    """Upper bound of what attempts with an unknown outcome may have cost on top."""
+    """Upper bound of the additional cost of attempts with an unknown outcome."""
     possibly_billed_attempts: _Count = 0
     saved_usd: _Amount = NOTHING
     """The original cost of a reused answer."""
     flags: tuple[str, ...] = ()
     votes: tuple[Vote, ...] = ()
-    """The first answer, and those of the jury that the row went to: all so far."""
+    """If the row went to the jury: the first answer and the jury's answers so far."""
     answer: str | None = None
     """The raw answer, if it could not be parsed directly."""
     error: RowError | None = None
     latency_s: _Amount = NOTHING
     started_at: str
-    # Most rows of a run have the following in common.
+    # Most rows of a run have the same values in the following fields.
     prompt: str
     model: str
     response_model: str | None = None
     system_fingerprint: str | None = None
-    """The provider's own mark of what answered."""
+    """The provider's identifier of the system that answered."""
     service_tier: str | None = None
-    """At which the last answer was served, as it reports; its price counts."""
+    """The tier that served the last answer, as reported in it; that tier's price applies."""
     finish_reason: str | None = None
     attempts: _Count = 0
     shared_attempts: _Count = 0
-    """Of the attempts, those whose request another row counts, since it asked about several."""
+    """Attempts counted by another row, because the request was about several rows."""
     rows_in_request: _Count = 1
-    """Rows that the request asked about which this is the answer to."""
+    """Number of rows in the request that was answered."""
     parse: str | None = None
     cached_input_tokens: _Count = 0
-    """What comes from the cache is the prompt's beginning, of the same length for row after row."""
+    """The cached part is the start of the prompt, which has the same length for most rows."""
     confidence_from: str = "reported"
-    """What it is: stated by the model, its `logprobs`, or made of `votes`."""
+    """Source of the confidence: `reported` (stated by the model), `logprobs`, or `votes`."""
     batch: str | None = None
-    """The batch that it was answered in."""
+    """The batch in which it was answered."""
     reused_from: str | None = None
-    """The run that asked, where that was another one."""
+    """The run that sent the request, if it was another one."""
 
     @property
     def raw_confidence(self) -> float | None:
-        """The confidence as the model gave it."""
+        """The confidence as given by the model."""
         return self.confidence if self.confidence_raw is None else self.confidence_raw
 
     @property
     def judges(self) -> tuple[str, str]:
-        """The prompt (its fingerprint) and the model whose confidence this is; of votes, all models that voted.
+        """The prompt (its fingerprint) and the model that the confidence comes from; for votes, all models that voted.
 
-        A line that holds a vote has the first answer's confidence until all have voted.
+        Until all models have voted, a line with votes has the first answer's confidence.
         """
         if not self.votes:
             return self.prompt, self.model
@@ -177,7 +177,7 @@ class LedgerLine(
 
     @property
     def totals(self) -> UsageTotals:
-        """The tokens and the money of all its answers, as a row of its own."""
+        """Tokens and money of all its answers, as the totals of one row."""
         cost_nanousd = self.cost_nanousd
         return UsageTotals(
             rows=1,
@@ -220,19 +220,19 @@ class LedgerLine(
     def can_be(self, labels: Container[str] | None) -> bool:
         """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.
 
-        The one check of that, wherever lines become results.
+        This check is used wherever lines become results.
         """
         if self.status == FAILED:
             return self.error is not None
         return labels is None or self.category in labels
 
     def to_record(self) -> bytes:
-        """The line as one JSON object, complete in itself, with neither seal nor newline."""
+        """The line as one self-contained JSON object, without seal or newline."""
         return _ENCODER.encode(self)
 
     @classmethod
     def from_record(cls, record: bytes) -> "LedgerLine":
-        """Read a complete record back, as this version or an earlier one wrote it.
+        """Parse a self-contained record written by this version or an earlier one.
 
         Raises:
             ValueError: it is not a line of a ledger; the message says why.
@@ -249,7 +249,7 @@ _KEY_DIGITS = 32
 def key_in(raw: bytes) -> str | None:
     """The key of a raw line, without parsing all of it; None if not found.
 
-    No text before it can have these bytes in it: a quotation mark inside of a text has a backslash.
+    No string before it can contain these bytes, since a quotation mark within a JSON string is escaped.
     """
     start = raw.find(_KEY)
     if start < 0:
@@ -273,7 +273,7 @@ _DECODER = Decoder(LedgerLine)
 
 
 Reread = Callable[[LedgerLine], LedgerLine]
-"""What a line counts as when it is reported or looked up."""
+"""Converts a line to the form in which it is reported or looked up."""
 
 
 def as_written(line: LedgerLine) -> LedgerLine:

@@ -135,7 +135,7 @@ def _offered(group: str) -> dict[str, list[_Offer]]:
 def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, list[_Offer]]:
     """Offers by name. If a package is found more than once (two versions, `lib` and `lib64`), the first offer wins.
 
-    The same holds for its modules; remains of another version without entry points do not hide any.
+    Python resolves the package's modules the same way. Leftovers of another version without entry points hide nothing.
     """
     offers: dict[str, list[_Offer]] = {}
     for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):

@@ -173,7 +173,7 @@ class PriceBook:
 
 
 class _EmbeddingPrices(PriceBook):
-    """The user's price is that of a model that answers, so it only replaces an unknown one."""
+    """Embedding prices. The user's price is meant for the model that answers, so it only replaces an unknown price."""
 
     _has_output = False
 
@@ -185,7 +185,7 @@ class _EmbeddingPrices(PriceBook):
 
 def known_models() -> tuple[list[str], list[str]]:
     """The names of models with known prices: OpenAI's, and other vendors'."""
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands need it
 
     providers = get_snapshot().providers
     own = [model.id for provider in providers if provider.id == "openai" for model in provider.models]
@@ -194,7 +194,7 @@ def known_models() -> tuple[list[str], list[str]]:
 
 def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":
     """A model as listed by the endpoint's provider; for an unknown provider, as listed by the model's vendor."""
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands need it
 
     find = get_snapshot().find_provider_model
     bare = model.rsplit("/", 1)[-1]

@@ -23,11 +23,11 @@ class Sent(
     key: str
     attempt: _Count
     at_most_nanousd: _Count
-    """The amount set aside for it, or its cost once known."""
+    """The amount reserved for it, or its cost once known."""
     ended: bool = False
     """Whether this line is the outcome rather than the send."""
     billed: bool = True
-    """False once it is known that it was not."""
+    """False once it is known that the request was not billed."""
 
     def ends(self, earlier: "Sent") -> bool:
         """Whether this line is the outcome of an earlier send of the same row."""

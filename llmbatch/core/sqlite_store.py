@@ -38,7 +38,7 @@ class Schema:
     new: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """The columns added by each format."""
     is_write_ahead: bool = False
-    """Use write-ahead logging: any number can read while one writes. What a killed process left counts only if
+    """Use write-ahead logging: any number can read while one writes. Data left by a killed process is used only if
     undamaged, and a power cut may lose the last transactions, so it is not for data that must not be lost."""
 
 

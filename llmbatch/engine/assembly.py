@@ -51,7 +51,7 @@ _NOTHING = ExperimentPlan()
 
 @dataclass(frozen=True, slots=True)
 class EngineDeps:
-    """What the caller provides: sinks, a stop, the budget, observers, and the clock."""
+    """What the caller provides: sinks, the cancellation, the budget, observers, and the clock."""
 
     outcomes: Outcomes
     sends: Sends
@@ -139,7 +139,7 @@ class _Line:
 
 
 class _ModelLanes:
-    """One lane per model and way of asking: arms with the same model share its limits."""
+    """One lane per model and dialect: arms with the same model share its limits."""
 
     def __init__(self, endpoint: Endpoint, sending: Sending, deps: EngineDeps) -> None:
         self._endpoint = endpoint
@@ -156,7 +156,7 @@ class _ModelLanes:
         return tuple(line.caller for line in self._open.values())
 
     def of(self, plan: Plan, dialect: Dialect | None = None) -> _Line:
-        """The lane of a plan's model; `dialect`, if its requests are not in the endpoint's own."""
+        """The lane of a plan's model; `dialect` if its requests do not use the endpoint's own dialect."""
         endpoint = self._endpoint if dialect is None else replace(self._endpoint, dialect=dialect)
         model = plan.question.model
         key = (model, endpoint.dialect.name)
@@ -303,7 +303,7 @@ class _RowWorkerParts:
         )
 
     def _own_embedder(self) -> Embedder | None:
-        """Retrieves labels, if they are retrieved by embeddings."""
+        """The embedder for the plan's labels; None if they are not retrieved by embeddings."""
         candidates, builder = self.plan.candidates, self.builder
         if not isinstance(candidates, EmbeddedCandidates):
             return None
@@ -313,7 +313,7 @@ class _RowWorkerParts:
         return replace(parts, prices=parts.prices.of_embeddings).embedder(candidates)
 
     def embedder(self, candidates: EmbeddedCandidates) -> Embedder:
-        """What retrieves labels by these parts' requests."""
+        """An embedder that sends its requests through these parts."""
         return Embedder(
             candidates,
             sender=self._sender(self.plan),

@@ -137,7 +137,7 @@ class AttemptSender:
         return encoder.encode(state.row.text, shape, before="" if shared else state.before)
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
-        """Reserve the request's maximum cost, as known about the endpoint once there is room for it."""
+        """Reserve the request's maximum cost, including any surplus learned while it waited for room."""
         bound_nanousd = self._biller.most_nanousd(body, shape)
         while True:
             reservation = await self._budget.reserve(bound_nanousd + self._biller.surplus_nanousd())
@@ -159,7 +159,7 @@ class AttemptSender:
     async def _within_budget(self, state: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
         reservation = await self._reserved(body, shape)
         reserved_nanousd = reservation.nanousd
-        spent_nanousd, is_billed = reserved_nanousd, True  # unless it becomes known; also if the task is cancelled
+        spent_nanousd, is_billed = reserved_nanousd, True  # until more is known; also if the task is cancelled
         try:
             if self._cancellation.is_set:
                 spent_nanousd, is_billed = 0, False

@@ -1,4 +1,4 @@
-"""The run's one brake."""
+"""The run's single stop signal."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ class RunCancelledError(Exception):
 
 
 class Cancellation:
-    """The run's one brake. The first reason counts."""
+    """The run's single stop signal. The first reason given is kept."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

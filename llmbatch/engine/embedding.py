@@ -62,7 +62,7 @@ class Embedder:
         loop: RequestLoop,
         failure_policy: FailurePolicy,
     ) -> None:
-        """Set the parts with which vectors are requested."""
+        """Set the parts that request vectors."""
         self.loop = loop
         self._candidates = candidates
         self._sender = sender
@@ -101,7 +101,7 @@ class Embedder:
         return self._labels
 
     async def _vectors(self, row: RowState, texts: Sequence[str]) -> list[Any]:
-        """The vectors of some texts, at the row's expense; shorter texts or fewer at once if the model demands it."""
+        """The vectors of some texts, charged to the row; texts are shortened or split up if the model requires it."""
         length = self._longest
         try:
             return await self._asked(row, [text[:length] for text in texts])

@@ -68,7 +68,7 @@ class Engine:
         self._followers: dict[str, list[Document]] = {}
 
     async def run(self, rows: AsyncIterator[Item]) -> None:
-        """Work through `rows` until they end or the run's stop is set; then no request is in flight any more."""
+        """Work through `rows` until they end or the run is cancelled. On return, no request is in flight."""
         reading = asyncio.create_task(self._take(rows))
         stopping = asyncio.create_task(self._cancellation.wait())
         try:

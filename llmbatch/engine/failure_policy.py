@@ -50,17 +50,17 @@ class FailurePolicy:
         """The model's window in tokens, as stated in an error."""
 
     def row_began(self, state: RowState) -> None:
-        """A row is about to be sent."""
+        """Record that a row is about to be sent."""
         state.number = self._alike.row_began()
 
     def answered(self, state: RowState) -> None:
-        """The endpoint accepted and answered a request, whether or not the answer is usable."""
+        """Record that the endpoint answered a request, whether or not the answer is usable."""
         self._answered += 1
         self._fallbacks.accepted(state.sent_as)
         self._compare_tier(state)
 
     def row_labelled(self, state: RowState) -> None:
-        """A row got its label, so not all rows fail the same way."""
+        """Record that a row got its label, so not all rows fail the same way."""
         self.labelled += 1
         self._alike.row_labelled(state.number)
         self._fallbacks.came_whole(state.room, state.completion)
@@ -82,7 +82,7 @@ class FailurePolicy:
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s, self._way_around(failure))
         if failure.action is Action.STOP:
-            if failure.status == HTTPStatus.FORBIDDEN:  # maybe because of the document: next time others go first
+            if failure.status == HTTPStatus.FORBIDDEN:  # maybe due to its document: next session, others first
                 state.refusal = failure.once_working
             self._halt(failure)
         if failure.window is not None:

@@ -11,7 +11,7 @@ from llmbatch.stats.profile import USELESS
 
 _WINDOW = 200
 _MINIMUM = 50
-"""Minimum number of rows: among fewer, a bad patch is not a trend."""
+"""Minimum number of rows: among fewer, a few failures in succession are not a trend."""
 _MOST_ERRORS = 3
 _LONGEST_EXAMPLE = 120
 

@@ -88,7 +88,7 @@ class Intake:
     reread: Reread = as_written
     """Converts an earlier run's line for use in this one."""
     is_settled: Callable[[str], bool] = lambda _: False
-    """Whether people have labelled a text."""
+    """Whether a human decision has labelled a text."""
     failed_before: FailedBefore | None = None
     is_done: Callable[[str], bool] | None = None
     """Whether a skipped key has its label; None if all have."""

@@ -107,7 +107,7 @@ def _cheaper(full: LabelOption, lists: Sequence[LabelOption]) -> int | None:
 
 
 def _about(lists: Sequence[LabelOption], descents: Sequence[LabelOption], chosen: int | None, examples: int) -> str:
-    """A description of retrieved labels and of a descent, and of the decision."""
+    """Describe retrieved labels, a descent, and the decision."""
     by_level = "".join(f"; level by level they cost {_money(one.cost_nanousd)}" for one in descents)
     if not lists:
         return f"{by_level}: all are listed"

@@ -37,7 +37,7 @@ _WRAPPER_TOKENS = 24
 _REASONING_TOKENS = 120
 
 _MOST_DECISIONS = 200
-"""Labels of which each is said to be true or false: some six tokens, and 3 KB of log-probabilities, for each."""
+"""Maximum labels that are each answered with true or false: about six tokens, and 3 KB of log-probabilities, each."""
 
 # Part of a model's window reserved for message framing and for inaccuracies of separate counting.
 _FRAME_TOKENS = 32
@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def space(self) -> LabelSpace:
-        """What an answer chooses from: the task's labels, or the numbers of those that are listed for the document."""
+        """The possible answers: the task's labels, or the numbers of those that are listed for the document."""
         return self.task.label_space if self.candidates is None else self.candidates.space
 
     @property
@@ -175,9 +175,9 @@ def make_plan(
         loaded: the task file.
         choice: the user's choices; the task file's fill the gaps.
         offline: whether the offline endpoint is used; its answers must never pass for a model's, so keys differ.
-        price: the model's price, if known; with a pool, the prefix depends on it.
-        rows: how many will be sent, likewise; None for a stream without a known end.
-        has_hits: whether requests can count on the provider's cache, likewise.
+        price: the model's price, if known. With a pool, the prefix depends on it, on `rows` and on `has_hits`.
+        rows: how many will be sent; None for a stream without a known end.
+        has_hits: whether requests can rely on the provider's cache.
         pool_examples: how many pool examples an earlier session used; None to decide again.
     """
     task = loaded.task

@@ -43,7 +43,7 @@ def unpriced(
 ) -> UsageError | None:
     """The error if spending limits cannot be enforced because a model's price is unknown; None if they can.
 
-    A private server's being free is only an assumption, since it may be a proxy.
+    That a private server is free is only an assumption, since it may be a proxy.
 
     Args:
         models: all models that will be used.

@@ -35,10 +35,11 @@ class RowWorker:
         cancellation: Cancellation,
         halt: Callable[[LLMBatchError], None],
     ) -> None:
-        """What it works with.
+        """Set the parts.
 
-        `candidates` lists labels for each document, by the vectors of `embedder` if there is one, and `similar`
-        examples, where the plan has it so; `halt` gets the failure that all rows of this plan would meet.
+        `candidates` and `similar` choose the labels and the examples before each document; None if the plan has none.
+        With an `embedder`, labels are chosen by embeddings. `halt` receives a failure that would affect all rows of
+        this plan.
         """
         self._reader = reader
         self._candidates = candidates
@@ -99,7 +100,7 @@ class RowWorker:
         return await self.ask_begun(state)
 
     async def ask_begun(self, state: RowState) -> LedgerLine | None:
-        """The same for a row already started, possibly as part of a pack."""
+        """Like `ask`, for a row already started, possibly as part of a pack."""
         try:
             try:
                 await self._prepare(state)

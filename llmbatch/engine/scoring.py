@@ -1,4 +1,4 @@
-"""A row's confidence: taken from the answer or measured, then calibrated, the same when written and when read again."""
+"""A row's confidence: taken from the answer or measured, then calibrated, alike for new lines and those read again."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,9 +14,9 @@ from llmbatch.task.logprobs import LEAST_MASS
 from llmbatch.task.measured_value import measured_value
 
 LOGPROBS_MISSING = "logprobs_missing"
-"""Flag of a row whose confidence was to be measured and could not be: the model's own stands in for it."""
+"""Flag of a row whose confidence could not be measured as requested: the model's stated one is used instead."""
 LABELS_UNLIKELY = "labels_unlikely"
-"""Flag of a row for which the model, left alone, would have said something else than one of the labels."""
+"""Flag of a row for which the model, if unconstrained, would have answered something other than a label."""
 
 
 class Score(Struct, frozen=True, gc=False):
@@ -28,7 +28,7 @@ class Score(Struct, frozen=True, gc=False):
     runner_up: str | None = None
     flags: tuple[str, ...] = ()
     confidences: Mapping[str, float] | None = None
-    """By field and label, where the task has more than one label to give."""
+    """Confidence by field and label, if the task takes more than one label."""
 
 
 class Scorer:
@@ -72,7 +72,7 @@ class Scorer:
 class Recalibration:
     """Applies the run's current calibrations to ledger lines, whatever calibrations they were written under.
 
-    So a new calibration sends nothing, and nothing that reads the ledger sees another confidence.
+    So a new calibration needs no requests, and everything that reads the ledger sees the same confidence.
     """
 
     def __init__(self, calibrations: Iterable[Calibration], *, offline: bool) -> None:

@@ -16,17 +16,17 @@ class SecondOpinion(Protocol):
 
     @property
     def row_workers(self) -> Sequence[RowWorker]:
-        """Who sends its requests."""
+        """The workers that send its requests."""
 
     def ask(self, row: Row, key: str, line: LedgerLine) -> AsyncIterator[LedgerLine]:
-        """Yield each ledger line of the row after `line`, its latest; the last one is its outcome.
+        """Yield each new ledger line of the row, whose latest is `line`; the last one is its outcome.
 
-        No line if the run stopped before it cost anything more.
+        Yields none if the run stopped before the row cost anything more.
         """
 
 
 class StrongerModel:
-    """Its answer counts instead of the first one, unless it fails."""
+    """Asks a stronger model, whose answer replaces the first one unless it fails."""
 
     def __init__(self, row_worker: RowWorker) -> None:
         self.row_workers = (row_worker,)
@@ -43,7 +43,7 @@ class StrongerModel:
 
 
 class JuryPanel:
-    """Models that vote on it, one after the other; each vote is kept as soon as it is cast, and none is paid twice."""
+    """Models that vote on a row, one after the other. Each vote is stored at once, so none is paid for twice."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class JuryPanel:
         space: LabelSpace,
         recalibrated: Callable[[LedgerLine], LedgerLine],
     ) -> None:
-        """What it works with.
+        """Set the parts.
 
         Args:
-            models: that vote, one as often as it does.
-            row_workers: who asks each of them.
-            space: the task's labels.
-            recalibrated: gives a line the confidence that its calibration makes of it.
+            models: the models that vote; one that votes several times is listed as often.
+            row_workers: the worker for each model.
+            space: the task's label space.
+            recalibrated: applies the current calibrations to a line's confidence.
         """
         self._models = models
         self._by_model = row_workers
@@ -71,7 +71,7 @@ class JuryPanel:
         return tuple(self._by_model.values())
 
     async def ask(self, row: Row, key: str, line: LedgerLine) -> AsyncIterator[LedgerLine]:
-        """See `SecondOpinion`. A vote that fails leaves the others to decide."""
+        """See `SecondOpinion`. If a vote fails, the others decide."""
         waiting = missing(self._models, line)
         while waiting:
             vote = await self._by_model[waiting.pop(0)].ask(row, key)

@@ -32,7 +32,7 @@ class Sending:
     packing: Packing | None = None
     """How several rows share a request; None sends each in its own."""
     rate_share: OpenRateShare | None = None
-    """Where limits are shared with other processes; None applies them alone."""
+    """Opens the store through which limits are shared with other processes; None if they are not shared."""
     timeout_s: float | None = None
     """Time-out of one whole request; None for its service tier's default."""
     timeout_factor: float = 1.0

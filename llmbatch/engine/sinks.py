@@ -46,14 +46,14 @@ class Sends(Protocol):
 
 
 class NothingKept:
-    """For a caller that takes each outcome as it arrives: nothing is stored."""
+    """For a caller that receives each outcome as it arrives: stores nothing."""
 
     trouble = None
 
     def append(self, line: LedgerLine) -> None:
         """Do nothing: the caller has it."""
 
-    def latest(self, key: str) -> LedgerLine | None:  # noqa: ARG002 - as the protocol has it
+    def latest(self, key: str) -> LedgerLine | None:  # noqa: ARG002 - the protocol requires it
         """None."""
         return None
 

@@ -1,7 +1,7 @@
 """Anthropic's Messages API. Unlike Anthropic's OpenAI-compatible API, it can cache the prompt's prefix.
 
-Sources: the types of Anthropic's own SDK (`message_create_params.py`, `usage.py`, `output_config_param.py`), and which
-keywords of a schema are left out there (`lib/_parse/_transform.py`); the guide "Structured outputs" for models without.
+Sources: the types of Anthropic's own SDK (`message_create_params.py`, `usage.py`, `output_config_param.py`), the schema
+keywords that it omits (`lib/_parse/_transform.py`), and the guide "Structured outputs" on models without them.
 """
 
 from collections.abc import Mapping
@@ -108,7 +108,7 @@ def decode_message(body: bytes, headers: Mapping[str, str]) -> Completion:
 
 
 def _read_usage(data: Any) -> ReportedUsage:
-    """In OpenAI's terms, where the input includes tokens read from and written to the cache; here it does not."""
+    """In OpenAI's terms: its input includes tokens read from and written to the cache; Anthropic's excludes them."""
     if not isinstance(data, dict):
         return read_usage(None)
     cached, written = data.get("cache_read_input_tokens"), data.get("cache_creation_input_tokens")

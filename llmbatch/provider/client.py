@@ -189,10 +189,10 @@ class Caller:
         connections: int,
         on_headers: Callable[[Mapping[str, str]], None],
     ) -> None:
-        """Args.
+        """Nothing is opened yet.
 
-        timeout_s: the longest that any request may take.
-        on_headers: called with the headers of every response, including errors.
+        `timeout_s`: the longest that any request may take.
+        `on_headers`: called with the headers of every response, including errors.
         """
         self._open = partial(open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
@@ -333,9 +333,9 @@ def _trusted_authorities() -> "ssl.SSLContext":
 def _set_up_sessions(http_client: "httpx.AsyncClient") -> None:
     """Have the transport accept long headers, and keep no cookies.
 
-    It limits headers to 8 KB and would report a longer one as a lost connection. The key alone says who asks: reading
-    the two cookies that OpenAI's network sets with each answer takes 30 µs, and a load balancer's cookie would tie all
-    requests to one server.
+    By default it limits headers to 8 KB and reports a longer one as a lost connection. Cookies are not needed, since
+    the key identifies the sender: reading the two that OpenAI's network sets with each answer takes 30 µs, and a load
+    balancer's cookie would tie all requests to one server.
     """
     import aiohttp  # noqa: PLC0415 - loaded by then
 
@@ -351,7 +351,7 @@ def _set_up_sessions(http_client: "httpx.AsyncClient") -> None:
             max_field_size=_LONGEST_HEADER,
         )
 
-    mounted = (http_client._transport, *http_client._mounts.values())  # noqa: SLF001 - it has no public door
+    mounted = (http_client._transport, *http_client._mounts.values())  # noqa: SLF001 - there is no public access
     for transport in mounted:
         if transport is not None:
             transport.client = partial(session, transport)  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
     """Decode the body of a 200 answer; its headers are looked up in lower case.
 
     Raises:
-        NotACompletionError: it is something else, named in a few words.
+        NotACompletionError: it is something else, which the message names in a few words.
         ErrorInAnswerError: it contains an error.
     """
     data = object_in(body)
@@ -123,7 +123,7 @@ def object_in(body: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        NotACompletionError: it is none.
+        NotACompletionError: it is not a JSON object.
         ErrorInAnswerError: it is a list with an error.
     """
     try:

@@ -76,7 +76,7 @@ def vectors_in(content: str) -> list[Any]:
     """The vectors in an answer's content, as arrays of 32-bit floats.
 
     Raises:
-        ValueError: it is no such content.
+        ValueError: the content does not contain vectors in this form.
     """
     import numpy as np  # noqa: PLC0415 - an extra
 
@@ -88,7 +88,7 @@ def _content(data: Any) -> str:
     """The number of vectors, and their numbers as base64 of 32-bit floats.
 
     Raises:
-        NotACompletionError: they are not as many vectors of equal length as there are entries.
+        NotACompletionError: an entry has no vector, the vectors differ in length, or there are none.
     """
     entries = data if isinstance(data, list) else []
     vectors = [_vector(entry) for entry in sorted(entries, key=_index)]

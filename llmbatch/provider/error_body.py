@@ -49,7 +49,7 @@ class ErrorReport:
     parameter: str = ""
     """The offending parameter, or empty."""
     status: int | None = None
-    """An HTTP status that it names."""
+    """An HTTP status named in the body."""
     window: int | None = None
     """The model's context window in tokens, if given as a separate number."""
     is_error: bool = False
@@ -84,7 +84,7 @@ class _Found:
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.codes: list[tuple[str, str]] = []
-        """Each with its key."""
+        """(key, code) of each code found."""
         self.parameter = ""
         self.window: int | None = None
 

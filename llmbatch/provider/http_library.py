@@ -1,6 +1,6 @@
 """The HTTP library that the installed SDK is built on: httpx2 since its version 3, httpx before.
 
-Both have the names that are used here. Importing this loads the SDK.
+Both provide the names used here. Importing this module loads the SDK.
 """
 
 from importlib import import_module

@@ -36,7 +36,7 @@ _LEAST_WINDOW = 256
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What to do about a refusal.
+    """Classify an error response and decide on the action.
 
     Args:
         status: the HTTP status.

@@ -129,7 +129,7 @@ def _draft_items(value: str) -> dict[str, dict[str, str]]:
 
 
 def _reset_s(value: str | None, now: float) -> float | None:
-    """Seconds until a reset; None where it has passed, or cannot be read.
+    """Seconds until a reset; None if it has passed, or cannot be read.
 
     A duration, seconds, a Unix time in seconds or milliseconds, an ISO date, or an HTTP date.
     """

@@ -2,7 +2,7 @@
 
 All requests of a run differ only in their body. The SDK builds each one from scratch, which takes several times as long
 as sending it. So the SDK builds the first one, with credentials, URL and headers, and opens the connections; the others
-repeat it with another body. Answers are judged by status, headers and body, whichever way they came.
+repeat it with another body. Either way, answers are judged by status, headers and body.
 """
 
 import math
@@ -70,7 +70,7 @@ class RepeatedRequest:
             return Response(answer.status, headers, b"".join(parts))
 
     def _timeout(self, timeout_s: float) -> "ClientTimeout":
-        """One timer for the whole request, as exact as it can be; aiohttp rounds up where it has many."""
+        """A single timer for the whole request, without rounding up, which aiohttp does to long time-outs."""
         import aiohttp  # noqa: PLC0415 - heavy, and loaded by then
 
         timeout = aiohttp.ClientTimeout(total=timeout_s, ceil_threshold=math.inf)
@@ -90,7 +90,7 @@ def repeated(client: "AsyncOpenAI", request: "httpx.Request") -> RepeatedRequest
         client: the SDK's client.
         request: the request as it was sent.
     """
-    transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - it has no public door
+    transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - there is no public access
     session = getattr(transport, "client", None)
     if session is None or callable(session):
         return None

@@ -22,7 +22,7 @@ def load_sdk() -> None:
     if "openai" in sys.modules:
         return
     with _types_put_off():
-        import openai  # noqa: F401, PLC0415 - the point of it
+        import openai  # noqa: F401, PLC0415 - imported to load it
 
 
 @contextmanager

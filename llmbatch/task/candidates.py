@@ -37,7 +37,7 @@ class Shortlist:
     names: Mapping[str, tuple[str, ...]]
     """By field: the label that each number stands for, from 1."""
     is_wider: bool = False
-    """Whether some of them are the next best, after none of the best was chosen."""
+    """Whether some of them are next-best labels, listed because the model chose none of the best."""
     is_shared: bool = False
     """Whether other rows have exactly the same list, so that it belongs in the prefix."""
     group: str | None = None
@@ -45,7 +45,7 @@ class Shortlist:
     sureness: float = 1.0
     """The model's confidence (0..1) in the choices that led here."""
     ranking: "Ranking" = dataclasses.field(default_factory=dict)
-    """What the labels were chosen from."""
+    """The ranking that the labels were chosen from."""
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -68,7 +68,7 @@ class Candidates:
     """The model whose embeddings retrieve labels; None retrieves them by their words."""
 
     def __init__(self, task: Task, most: int) -> None:
-        """`most`: labels on a list; fields that have no more are listed completely, in the prefix."""
+        """`most`: maximum labels on a list; fields that do not have more are listed completely, in the prefix."""
         self.most = most
         self._task = task
         self.task_space = task.label_space
@@ -81,7 +81,7 @@ class Candidates:
         self._search = {field.name: label_search(field, self._examples[field.name]) for field in self.fields}
         self._always = {field.name: tuple(label for label in field.answers if label.always) for field in self.fields}
         self.ranked = 2 * most + max(map(len, self._always.values()), default=0)
-        """Labels of a ranking: enough for two lists."""
+        """Length of a ranking: enough for two lists."""
         numbered = tuple(self._numbered(field) if field in self.fields else field for field in self.task_space.fields)
         self.space = (
             plain_space(numbered[0].labels) if self.task_space.is_plain else LabelSpace(numbered, is_plain=False)
@@ -90,7 +90,7 @@ class Candidates:
 
     @property
     def summary(self) -> str:
-        """What is done, in a clause."""
+        """A summary, in one clause."""
         counts = ", ".join(f"{field.name} {len(field.answers):,}" for field in self.fields)
         of = f"{len(self.fields[0].answers):,}" if self.task_space.is_plain else counts
         return f"{self.most} labels are retrieved for each document (of {of})"
@@ -106,7 +106,7 @@ class Candidates:
         return self.listed(self.ranking(text), none_of)
 
     def ranking(self, text: str) -> Ranking:
-        """The labels that have most in common with a document, enough for two lists."""
+        """The labels most similar to a document, enough for two lists."""
         return {field.name: self._search[field.name].ranked(text)[: self.ranked] for field in self.fields}
 
     def listed(self, ranking: Ranking, none_of: Collection[str] = ()) -> Shortlist:
@@ -119,32 +119,32 @@ class Candidates:
 
     def following(
         self,
-        text: str,  # noqa: ARG002 - its ranking is known
+        text: str,  # noqa: ARG002 - its ranking is in the shortlist
         answer: str,
-        confidence: float,  # noqa: ARG002 - of a choice among lists; here the first list was no choice
+        confidence: float,  # noqa: ARG002 - only a descent needs it
         shortlist: Shortlist,
     ) -> Shortlist | None:
         """The next list after an answer; None if the answer is final.
 
         Args:
             text: the document.
-            answer: its canonical text, whose numbers are on the list.
-            confidence: the stated one (0..1).
-            shortlist: what was listed.
+            answer: the answer's canonical text, with numbers of the list.
+            confidence: the answer's stated confidence (0..1).
+            shortlist: the labels that were listed.
         """
         none_of = () if shortlist.is_wider else self.none_of(answer)
         return self.listed(shortlist.ranking, none_of) if none_of else None
 
     def whole_ranking(self, text: str) -> Ranking | None:
-        """All labels by what they have in common with a document; None if they are not ranked by its text alone."""
+        """All labels by similarity to a document; None if the ranking does not depend on its text alone."""
         return {field.name: self._search[field.name].ranked(text) for field in self.fields}
 
     def ranks(self, ranking: Ranking | None, cells: Mapping[str, str | None]) -> tuple[int, ...]:
-        """How many labels come before each right one, in the fields whose labels are listed by document.
+        """For each right label, how many labels rank above it, in the fields whose labels are listed per document.
 
         Args:
-            ranking: of the document; a label that is not in it comes after all others. None if it is not known.
-            cells: its right value by field, for some fields or all.
+            ranking: the document's ranking; a label that is not in it ranks below all others. None if unknown.
+            cells: the document's right value by field, for some fields or all.
         """
         found = list[int]()
         if ranking is None:
@@ -203,7 +203,7 @@ class Candidates:
         return self.space.text(values)
 
     def named_part(self, part: str, shortlist: Shortlist) -> str | None:
-        """The label, or `field=label`, of a number in an answer; None for none of them."""
+        """The label, or `field=label`, of a number in an answer; None if the answer is that none fits."""
         field, is_, number = part.rpartition("=")
         listed = shortlist.names.get(field or self.fields[0].name)
         if listed is None or not number.isdecimal():

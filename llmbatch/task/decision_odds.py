@@ -45,7 +45,7 @@ class AnswerTokens:
         return None if found is None else self._odds(found.start() + len(key) + 1, found.start(1))
 
     def decisions(self, key: str) -> Mapping[str, Decision]:
-        """The same for each key of an object under a key; empty unless that occurs exactly once."""
+        """Like `decision`, for each key of the object under `key`; empty unless `key` occurs exactly once."""
         found = self._found(key, r"\{")
         return {} if found is None else dict(self._inside(found.end()))
 

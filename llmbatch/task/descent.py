@@ -17,9 +17,9 @@ from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, describe
 from llmbatch.task.model import Task
 
 LONGEST_LIST = 500
-"""Maximum labels directly in one group: models confuse more, and strict schemas accept hardly more."""
+"""Maximum labels directly in one group: models confuse longer lists, and strict schemas accept hardly more."""
 _NAMED = 12
-"""How many of a group's labels its line names."""
+"""Maximum number of a group's labels named in its line."""
 
 
 class Descent(Candidates):
@@ -77,7 +77,7 @@ class Descent(Candidates):
         return self._under(chosen, shortlist.sureness * confidence)
 
     def whole_ranking(self, text: str) -> Ranking | None:  # noqa: ARG002 - nothing is retrieved
-        """None: each label can be reached."""
+        """None: every label can be reached, so none is ranked."""
         return None
 
     def longest_text(self) -> str:

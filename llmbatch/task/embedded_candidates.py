@@ -1,4 +1,4 @@
-"""Labels retrieved for each document by embeddings, vectors in which a model expresses what texts are about.
+"""Labels retrieved for each document by embeddings: vectors, computed by a model, that represent what texts are about.
 
 A label's vector is the mean of those of its name with its description, and of its examples (Snell et al., "Prototypical
 Networks for Few-shot Learning", 2017). The labels whose vectors are nearest to the document's are listed. Vectors come
@@ -64,7 +64,7 @@ class EmbeddedCandidates(Candidates):
         return LabelVectors(found, self.ranked)
 
     def whole_ranking(self, text: str) -> Ranking | None:  # noqa: ARG002 - its vector is not known
-        """None: only the run that had the document's vector can have kept a ranking."""
+        """None: a ranking needs the document's vector, so only the run that requested it can have stored one."""
         return None
 
     def _shown(self, field: TaskField, label: Label) -> Sequence[str]:

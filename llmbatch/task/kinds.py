@@ -12,7 +12,7 @@ _BETWEEN = "|"
 
 
 def names_in(text: str) -> list[str]:
-    """The labels in the canonical text of a field of several; none in `(none)`."""
+    """The labels in the canonical text of a multi-label field; none in `(none)`."""
     return [] if text == NONE else text.split(_BETWEEN)
 
 

@@ -2,22 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the simulator knows the prompt's form, and starts quicker without pydantic
+if TYPE_CHECKING:  # the simulator imports this module for the prompt's form, and starts faster without pydantic
     from llmbatch.task.fields import Label, TaskField
 
 NO_CANDIDATE = "none"
-"""What stands for no label of a document's own list, in an answer."""
+"""The answer if none of the labels listed for a document fits."""
 LIST_HEADING, FIELD_LIST_HEADING = "# Labels for this document", "# Labels of {} for this document"
-"""What stands above such a list."""
+"""Headings of such a list: of the only field, and of one of several fields."""
 NUMBERED_LIST = "numbered list"
-"""How prompts call it."""
+"""How prompts refer to such a list."""
 
 
 def described(field: "TaskField", label: "Label") -> str:
-    """A label of a long list, with the groups that it lies under and what belongs there, in one line."""
+    """A label of a long list in one line: the groups above it, its name and its description."""
     return label_line(" > ".join(field.tree.path(label.name)), label.description)
 
 
 def label_line(name: str, description: str) -> str:
-    """A name and its description, whose line breaks count as spaces."""
+    """A name and its description in one line; line breaks in the description become spaces."""
     return f"{name}: {' '.join(description.split())}" if description.strip() else name

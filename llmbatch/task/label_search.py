@@ -1,4 +1,4 @@
-"""Finding the labels of a field that may fit a document, by all that is known of them."""
+"""Finds the labels of a field that may fit a document, by everything known about them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ _MARKS = re.compile(r"[_/.\-:]+")
 
 
 def label_search(field: TaskField, examples: Mapping[str, Sequence[str]]) -> TextSearch:
-    """A search that ranks the labels of a field, by their places among its answers.
+    """A search that ranks the labels of a field and returns their positions among the field's answers.
 
     Args:
         field: the field.
-        examples: texts by the label that is right for them.
+        examples: example texts by their right label.
     """
     return TextSearch(lambda: (_profile(field, label, examples.get(label.name, ())) for label in field.answers))
 
@@ -27,7 +27,7 @@ def described_in_words(field: TaskField, label: Label) -> str:
 
 
 def _profile(field: TaskField, label: Label, examples: Sequence[str]) -> str:
-    """All that is known of a label, as one text."""
+    """Everything known about a label, as one text."""
     return "\n".join([_described(field, label, times=_NAME_WEIGHT), *examples])
 
 

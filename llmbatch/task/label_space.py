@@ -57,7 +57,7 @@ class LabelSpace:
         return tuple(text for _, texts in self.parts_by_field() for text in texts.values())
 
     def parts_by_field(self) -> Sequence[tuple[TaskField, Mapping[str, str]]]:
-        """The same by field, with each part's name within its field."""
+        """The parts by field, each with its name within the field."""
         return [
             (field, {part: self._part(field.name, part) for part in self._kinds[field.name].all_parts()})
             for field in self.fields
@@ -209,11 +209,11 @@ class LabelSpace:
         return {name: self._kinds[name].value(of_field) for name, of_field in self._by_field(text).items()}
 
     def columns_of(self, text: str | None) -> Mapping[str, Value | None]:
-        """The same for a row, which may have no value."""
+        """The value of each field for a row; all None if the row has no value."""
         return dict.fromkeys(self._kinds) if text is None else self.values(text)
 
     def cells_of(self, text: str | None) -> Mapping[str, str | None]:
-        """The canonical text of each field, for a table of text."""
+        """The canonical text of each field, for a table of text; all None if the row has no value."""
         return dict.fromkeys(self._kinds) if text is None else self._by_field(text)
 
     def of_fields(self, names: Collection[str]) -> "LabelSpace":

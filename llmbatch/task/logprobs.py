@@ -218,6 +218,6 @@ def _ways(character: str) -> Iterator[bytes]:
 
 
 def _units(character: str) -> Iterator[str]:
-    """Its UTF-16 units."""
+    """The UTF-16 code units of a character."""
     raw = character.encode("utf-16-be", "surrogatepass")
     return (chr(int.from_bytes(raw[n : n + 2])) for n in range(0, len(raw), 2))

@@ -48,7 +48,7 @@ class PackedAnswerParser:
     """Reads answers about several documents."""
 
     def __init__(self, parser: AnswerParser) -> None:
-        """`parser` reads the answer about one."""
+        """`parser` reads the answer about one document."""
         self._parser = parser
 
     def parse(self, content: str, rows: int) -> PackedAnswer:
@@ -160,9 +160,9 @@ def tokens_of_part(tokens: Sequence[TokenLogprob], content: str, part: AnswerPar
     A server may have stripped something around it that the tokens still contain, such as a code fence.
 
     Args:
-        tokens: of the whole answer.
+        tokens: the tokens of the whole answer.
         content: the whole answer.
-        part: with its place.
+        part: the part, with its start and end.
     """
     offset = b"".join(token.token for token in tokens).find(_bytes(content))
     if offset < 0:

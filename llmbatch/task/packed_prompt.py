@@ -32,7 +32,7 @@ DOCUMENT_HEADING = "# Document {}\n"
 def packed_prefix(prefix: str) -> str:
     """The system message of requests about several documents; `prefix` is that of requests about one.
 
-    It says from the beginning that there are several: a model that is given two instructions keeps to either.
+    The sentence about a single document is replaced: a model given both instructions may follow either.
     """
     for of_one, of_several in _OF_SEVERAL:
         prefix = prefix.replace(of_one, of_several, 1)
@@ -40,7 +40,7 @@ def packed_prefix(prefix: str) -> str:
 
 
 def packed_schema(schema: dict[str, Any], rows: int) -> dict[str, Any]:
-    """JSON schema of the answer about so many documents; `schema` is that of the answer about one."""
+    """JSON schema of the answer about `rows` documents; `schema` is that of the answer about one."""
     numbers = [str(number) for number in range(1, rows + 1)]
     return {
         "type": "object",
@@ -52,6 +52,6 @@ def packed_schema(schema: dict[str, Any], rows: int) -> dict[str, Any]:
 
 
 def before_last(texts: Sequence[str]) -> str:
-    """All that stands in the message before the last document's fence: the other documents, and each one's heading."""
+    """The part of the message before the last document's fence: the other documents, and all headings."""
     others = (f"{DOCUMENT_HEADING.format(n)}{build_document(text)}\n\n" for n, text in enumerate(texts[:-1], start=1))
     return "".join(others) + DOCUMENT_HEADING.format(len(texts))

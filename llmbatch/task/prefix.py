@@ -1,7 +1,7 @@
 """The prompt: a stable prefix that the provider can cache, then one document.
 
-The prefix is a function of the task and of how many of its pool's examples are taken, nothing else: byte for byte the
-same for every row of a plan, in a message of its own, before anything that varies. The document behind it is `fence`'s.
+The prefix depends only on the task and on how many of its pool's examples are used. It is the same for every row of a
+plan, byte for byte, and is a separate message before anything that varies. `fence` builds the document after it.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from llmbatch.task.fence import build_document, inert
 from llmbatch.task.label_lines import label_line
 from llmbatch.task.tree import LabelTree
 
-if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and starts quicker without pydantic
+if TYPE_CHECKING:  # the simulator imports this module for the prompt's form, and starts faster without pydantic
     from collections.abc import Iterable, Sequence
 
     from llmbatch.task.candidates import Candidates
@@ -85,12 +85,12 @@ def build_prefix(
     """The system message of every request: role, rules, labels, examples, output contract.
 
     Args:
-        task: what to label by.
-        pool_examples: how many of the pool's examples follow the task's own, counted from the pool's beginning.
-        reasoning: whether answers carry a short rationale.
-        decisions: whether answers say true or false of each label of a field that takes several.
-        candidates: lists the labels of some fields before each document, in place of the prefix. Examples then help to
-            find these, and are not shown.
+        task: the task.
+        pool_examples: how many examples from the start of the pool follow the task's own.
+        reasoning: whether answers include a short rationale.
+        decisions: whether answers say true or false for each label of a multi-label field.
+        candidates: lists the labels of some fields before each document instead of in the prefix. Examples are then
+            used to find these labels, and are not shown.
     """
     if task.fields:
         role, labels, contract = _of_fields(task.fields, candidates, reasoning=reasoning, decisions=decisions)
@@ -109,7 +109,7 @@ def build_prefix(
 def _of_one_label(
     labels: "Sequence[Label]", candidates: "Candidates | None", *, reasoning: bool
 ) -> tuple[str, list[str], str]:
-    """(role, sections about labels, the answer's keys) of a task that lists labels alone."""
+    """(role, sections about labels, the answer's keys) of a task that just lists labels."""
     contract = _CONTRACT_FIELDS[reasoning]
     if candidates is None:
         return _ROLE, ["# Labels\n" + _label_lines(labels)], contract
@@ -119,7 +119,7 @@ def _of_one_label(
 def _of_fields(
     fields: "Sequence[TaskField]", candidates: "Candidates | None", *, reasoning: bool, decisions: bool
 ) -> tuple[str, list[str], str]:
-    """The same of a task with fields."""
+    """(role, sections about labels, the answer's keys) of a task with fields."""
     listed = frozenset(() if candidates is None else (field.name for field in candidates.fields))
     sections = [_field_section(field, decisions=decisions, is_listed=field.name in listed) for field in fields]
     return _FIELDS_ROLE, sections, _contract_of(fields, reasoning=reasoning, decisions=decisions)
@@ -189,13 +189,13 @@ def _examples_section(task: "Task", examples: "Iterable[Example]", *, reasoning:
 def similar_section(
     space: "LabelSpace", examples: "Iterable[tuple[Example, str]]", *, reasoning: bool, decisions: bool
 ) -> str:
-    """Examples as they stand before a document, in its message.
+    """The section with examples that precedes a document, in the same message.
 
     Args:
-        space: what an answer chooses from.
-        examples: each with the canonical text of its answer, by that space.
-        reasoning: as for `build_prefix`; so is `decisions`.
-        decisions: whether answers say true or false of each label.
+        space: the possible answers.
+        examples: each example with the canonical text of its answer in that space.
+        reasoning: as for `build_prefix`.
+        decisions: as for `build_prefix`.
     """
     return f"{SIMILAR_HEADING}{_blocks(space, examples, reasoning=reasoning, decisions=decisions)}\n"
 

@@ -29,7 +29,7 @@ class PrefixTerms:
     rows: int | None
     """How many will be sent; None for a stream without a known end."""
     has_hits: bool = True
-    """Whether requests can count on the cache; those in batches cannot."""
+    """Whether requests can rely on the cache; those in batches cannot."""
 
     def cached_tokens(self, prefix_tokens: int) -> int:
         """How much of a prefix is cached from the second row on; 0 if it is not known to be cached."""
@@ -74,7 +74,7 @@ def plan_prefix(
         sizes: tokens of the prefix with none of the pool's examples, with the first, with the first two, and so on.
         policy: the user's choice. `AUTO` uses no pool examples if the price or caching is unknown.
         terms: what the prefix's cost depends on.
-        standing: how many pool examples the run has used so far, which is kept.
+        standing: how many pool examples the run has used so far; this number is then kept.
     """
     taken = _decided(sizes, policy, terms) if standing is None else min(standing, len(sizes) - 1)
     remark = "" if len(sizes) == 1 else "; " + _about_the_pool(sizes, taken, policy, terms, kept=standing is not None)

@@ -44,10 +44,10 @@ class SimilarExamples:
             task: the task with the pool.
             count: examples for each document.
             decided: human decisions.
-            candidates: lists labels for each document, where they are listed so: answers are then numbers of that list,
-                and an example whose label is not on it is none.
-            reasoning: as in the prefix, a part of the form of answers; so is `decisions`.
-            decisions: whether answers say true or false of each label.
+            candidates: lists labels for each document; None if all are in the prefix. Answers are then numbers of that
+                list, and an example whose label is not on it is not used.
+            reasoning: whether answers include a short rationale, as in the prefix.
+            decisions: whether answers say true or false for each label, as in the prefix.
         """
         self._task = task
         known = {same_text(one.text) for one in task.pool}

@@ -20,7 +20,7 @@ def plain(spelling: str) -> str:
 
 
 class LabelSpellings:
-    """Which of some labels a spelling stands for."""
+    """Finds the label that a spelling means."""
 
     def __init__(self, labels: Sequence[Label]) -> None:
         named = [(spelling, label.name) for label in labels for spelling in (label.name, *label.aliases)]

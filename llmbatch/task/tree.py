@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a field knows its tree, and a tree the labels of a field
+if TYPE_CHECKING:  # `fields` imports this module
     from llmbatch.task.fields import Label
 
 _STEP = "/"
@@ -29,7 +29,7 @@ class LabelTree:
     """
 
     def __init__(self, labels: "Sequence[Label]") -> None:
-        """Build it.
+        """Build the tree.
 
         Raises:
             ValueError: a parent is not among the labels, or a label is its own ancestor.

@@ -1,4 +1,4 @@
 """What requests may cost and have cost: bounds, hard limits, and the day's account.
 
-Uses `llmbatch.spend`, where the limits of all processes meet.
+Uses `llmbatch.spend`, which enforces limits across processes.
 """

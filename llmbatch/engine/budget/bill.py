@@ -28,11 +28,11 @@ class Bill:
     """Ledger flags of the row."""
 
     def may_be_billed(self, at_most_nanousd: int) -> None:
-        """An attempt ended with its outcome unknown."""
+        """Record that an attempt ended with its outcome unknown."""
         self.usage += UsageTotals(possibly_billed_requests=1, possibly_billed_nanousd=at_most_nanousd)
 
     def charge(self, usage: Usage, cost_nanousd: int | None) -> None:
-        """An answer arrived; its cost is None if the price is unknown."""
+        """Record that an answer arrived; its cost is None if the price is unknown."""
         unpriced_rows = int(cost_nanousd is None and not self.usage.unpriced_rows)
         self.usage += UsageTotals.of(usage, priced_nanousd=cost_nanousd or 0, unpriced_rows=unpriced_rows)
 

@@ -13,7 +13,7 @@ class Surplus:
     """Learned from answers that cost more than was reserved for them, including those of earlier sessions."""
 
     def __init__(self, dearest_nanousd: Mapping[str, int] | None = None, output_tokens: int = 0) -> None:
-        """Begin with what is known.
+        """Start from the most expensive answers of earlier sessions.
 
         Args:
             dearest_nanousd: the most expensive such answer, by model.

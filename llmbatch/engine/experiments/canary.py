@@ -1,4 +1,4 @@
-"""A canary, that is, a new prompt or model on trial: which rows it gets, and whether it is dropped or expanded."""
+"""A canary, that is, a new prompt or model being tested: which rows it gets, and whether it is dropped or expanded."""
 
 from collections.abc import Callable
 
@@ -60,7 +60,7 @@ class Canary:
     ) -> None:
         """`share` (0..1) of the rows go to the canary; with `expand` it doubles step by step while it holds.
 
-        Lines that began before `since` (UTC, as the ledger has it) belong to a trial with another share.
+        Lines that began before `since` (UTC, in the ledger's format) belong to an experiment with another share.
         `parts_of` splits a row's value into its labels.
         """
         self._asked = {CONTROL: control, CANARY: canary}
@@ -77,7 +77,7 @@ class Canary:
         """The current batch, whose answers are compared once all have arrived."""
         self.share = share
         self.dropped: str | None = None
-        """Why it was dropped; None while on trial."""
+        """Why it was dropped; None if it was not."""
 
     def takes(self, row: Row) -> bool:
         """Whether the canary gets the row, by its id and text; a larger share only adds rows."""
@@ -89,7 +89,7 @@ class Canary:
             self.end_batch()
             self._batch = line.batch
         if self._asked.get(line.arm) != Asked.of(line) or line.started_at < self._since:
-            return  # from another trial, or sent differently
+            return  # from another experiment, or sent differently
         if not self._outcomes.is_first(line):
             return
         self._arms[line.arm].add(line)

@@ -1,4 +1,4 @@
-"""Builds a run's profile while its lines come in, and reports the shift from another run."""
+"""Builds a run's profile as its lines arrive, and reports the shift from another run."""
 
 from pathlib import Path
 

@@ -112,7 +112,7 @@ def begin_experiments(
         model: the main plan's model.
         review: decides which rows need review.
         emit: receives a canary's events: it holds, is dropped, or expands.
-        since: when the canary's trial began, UTC; empty if all lines belong to it.
+        since: when the canary's current experiment began, UTC; empty if all lines belong to it.
         parts_of: splits a row's value into its labels.
     """
     control, canary = Asked(prompt, model), None

@@ -14,7 +14,7 @@ from llmbatch.task.packed_prompt import before_last
 
 @dataclass(slots=True)
 class PackState(RowState):
-    """A pack in flight. As a row it is its last one, with all others before that one's document."""
+    """A pack in flight. Its request is that of its last row, with all other rows' documents before that row's own."""
 
     members: tuple[RowState, ...] = ()
     weights: tuple[int, ...] = ()
@@ -67,8 +67,8 @@ def place_in_pack(key: str, *, seed: int, turn: int) -> bytes:
     """The sort key for a pack's rows, which does not depend on their positions in the input.
 
     Args:
-        key: of the row.
-        seed: of the order.
+        key: the row's key.
+        seed: seed of the order.
         turn: how often the row was sent in packs before, so that its position changes.
     """
     return blake2b(f"{seed}/{turn}/{key}".encode(), digest_size=8).digest()

@@ -43,7 +43,7 @@ def of_packs(policy: RetryPolicy) -> RetryPolicy:
 
 
 class PackWorker:
-    """Asks the model about rows in packs, by one plan."""
+    """Sends rows to the model in packs, under one plan."""
 
     def __init__(
         self,
@@ -84,11 +84,11 @@ class PackWorker:
         self._is_form_taken = False
         """Whether the endpoint has answered a pack."""
         self._packs: dict[asyncio.Future[Verdict], asyncio.Task[None]] = {}
-        """The pack of each row."""
+        """The task of each row's pack, by the row's verdict."""
 
     @property
     def retries(self) -> int:
-        """Attempts that were repeated; one of a pack counts once."""
+        """Attempts that were repeated; a pack's attempt counts once."""
         return self._single.retries + self._loop.retries
 
     @property
@@ -134,7 +134,7 @@ class PackWorker:
         except asyncio.CancelledError:
             if not self._cancellation.is_set:
                 raise
-            await self._leave(member)  # its grace is over
+            await self._leave(member)  # its grace period is over
             return self._single.given_up(member.state)
         if verdict.answer is not None:
             return self._single.labelled_as(member.state, verdict.answer)
@@ -207,7 +207,7 @@ class PackWorker:
         return self._taken(members, answered)
 
     async def _answers(self, pack: RowState, paid: float) -> list[RowAnswer] | Failure:
-        assert isinstance(pack, PackState)  # noqa: S101 - it is `_asked`'s
+        assert isinstance(pack, PackState)  # noqa: S101 - it was made by `_asked`
         rows = len(pack.members)
         try:
             completion = await self._sender(rows).send(pack, paid=paid)

@@ -42,7 +42,7 @@ _UNMOVED, _UNMOVED_S = 10, 5.0
 """Requests that passed, and for how long, without reducing what remains: the limit does not count them."""
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "hour"), (86_400.0, "day"))
 _ABOUT = 0.2
-"""How far a period may be from one that has a name."""
+"""Relative tolerance within which a period gets the name of a unit."""
 
 
 class Allowance:
@@ -171,7 +171,7 @@ class Allowance:
             self._found_at = self._refused_at = now
 
     def passed(self) -> None:
-        """Record that a request passed: an empty limit would have refused it, and one that stays full is none."""
+        """Record that a request passed: an empty limit would have refused it; one that stays full does not apply."""
         stated, self._refused_in_a_row = self._stated, 0
         self._restoration.passed()
         if self._is_unjudged:
@@ -206,7 +206,7 @@ class Allowance:
 
     @property
     def _may_be_by_the_minute(self) -> bool:
-        """The same, with a reset that is rounded up: then an even rate is the safe choice."""
+        """Like `_is_by_the_minute`, if the reset is rounded up: then an even rate is the safe choice."""
         if self._is_window or self._is_long:
             return False
         stated = self._stated

@@ -51,7 +51,7 @@ class CircuitBreaker:
 
     @property
     def patience_s(self) -> float:
-        """Seconds that a row may wait before it is sent again: what is left of `longest_s`, if nothing was answered."""
+        """Seconds a row may wait before the next send: `longest_s`, or what is left of it if nothing was answered."""
         if self._was_answered or math.isinf(self._began_at):
             return self._longest_s
         return max(self._began_at + self._longest_s - self._clock(), 0.0)

@@ -18,13 +18,13 @@ _ROOM = 1.2
 _STEP = 1.5
 """Factor for the next level to try after doubling has ended."""
 _CUT, _HALVED = 0.7, 0.5
-"""Factors after refusals and after time-outs (multiplicative decrease; a time-out is the later sign)."""
+"""Factors after refusals and after time-outs (multiplicative decrease; a time-out shows congestion later)."""
 _REST, _LONGEST_REST = 16, 256
 """Answers per request of the level until the next step up is tried: the first time, and at most."""
 _START_SHARE, _QUICK_SHARE, _DOUBLE_SHARE, _SLOW_SHARE = 0.4, 0.1, 0.4, 0.5
-"""Shares of a request's time-out: how long `_START` requests may take on an endpoint that serves one at a time; up to
-when answers are quick, so that a step too far does no harm; how long they may take when the level is doubled; and how
-long before the level is cut although nothing has failed yet."""
+"""Shares of a request's time-out: how long `_START` requests may take on an endpoint that serves one at a time; below
+which latency answers are quick, so that a step too far does no harm; up to which latency the level is doubled; and
+above which latency the level is cut although nothing has failed yet."""
 
 
 class Concurrency:
@@ -132,7 +132,8 @@ class Concurrency:
     def _answers_each(self) -> float:
         """Answers per request of the level before it is judged: fewer if too many in flight would do no harm.
 
-        This does not apply to the first eight, which meet an empty queue: half of them would show half of it.
+        This does not apply to the first level of eight requests: they meet an empty queue, so the first half of their
+        answers would show only half of the queue.
         """
         if not self._is_doubling:
             return 2.0

@@ -16,8 +16,8 @@ _FREED, _FREED_LATER = 1.6, 1.05
 _SAME_SHARE = 0.5
 """Share of the refusals before a cut: an endpoint that still refuses as many after it does not refuse by rate."""
 _CUTS = (0.5, 0.6, 0.9)
-"""The share of the rate that passed to keep: the first time, a full bucket may have helped; the second time, what it
-had gathered since; then nine tenths."""
+"""Shares of the passed rate to which the limit is cut: at first, a full bucket may have let more pass; the second time,
+what the bucket had gathered since then; later cuts keep nine tenths."""
 _FIRST_GROWTH_PER_S, _GROWTH_PER_S = 0.14, 0.01
 """Growth of the rate: fast until the second cut shows where the limit is, then with hardly any refusals."""
 _FORGOTTEN_AT = 16.0
@@ -25,7 +25,9 @@ _FORGOTTEN_AT = 16.0
 
 
 class InferredRateLimit:
-    """Requests per second that pass, after many in one second did not; grows while none is refused.
+    """The rate, in requests per second, that passes after many requests in one second were refused.
+
+    It grows while none is refused.
 
     Each cut is also a test: if as many are refused after it as before, the endpoint refuses whatever the rate is, and
     the limit is withdrawn.

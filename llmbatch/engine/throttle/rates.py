@@ -12,7 +12,7 @@ from llmbatch.provider.limits import Kind, RateLimits, StatedLimit
 _BURST_S = 0.3
 """How far behind schedule requests may catch up."""
 _FIRST_BURST_S = 0.7
-"""The same for the first requests, which meet a full bucket, if each takes little of it."""
+"""Like `_BURST_S`, for the first requests, which meet a full bucket, if each takes little of it."""
 _EVEN_S = 0.1
 _BUCKET_S = 1.0
 """The minimum size of an endpoint's bucket, in seconds of its rate: a request that takes this much leaves no slack."""
@@ -30,7 +30,7 @@ class _Meter:
     per_s: float | None = None
     last_at: float = -math.inf
     owed: float = 0.0
-    """What the last request took, and what later turned out to have been taken in addition."""
+    """The amount that the last request took, plus what requests later turned out to have taken in addition."""
     is_first: bool = True
     """Whether nothing has been sent under a known rate yet: then the endpoint's bucket is full."""
     is_catching_up: bool = True

@@ -2,7 +2,7 @@
 
 After the AWS SDKs' retry quota: a full budget is 500, a retry after a transient failure costs 14, after a refusal by
 rate 5; a retry that succeeds gives its cost back, any other success gives 1. Where the SDKs would fail the request, a
-batch can wait: for successes, or for the second that brings one more retry in any case.
+batch can wait: for successes, or for up to a second, since one more retry per second is always allowed.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _FULL = 500.0
 _COSTS = {Action.RETRY: 14.0, Action.THROTTLE: 5.0}
 _SUCCESS = 1.0
 _PER_S = 14.0
-"""One transient retry a second, however bad it gets: rows never wait for a success that only they can bring."""
+"""One transient retry a second, whatever happens: rows never wait for a success that only their retries can bring."""
 
 
 class RetryBudget:

@@ -25,7 +25,7 @@ _LACKING_S = 120.0
 _LIMITED_S = 1.0
 """How long after a wait a limit still counts as limiting the run."""
 _REPORTED_S = 2.0
-"""How long a limit holds requests back, or will by its next wait, until that is reported."""
+"""How long a limit must hold requests back before that is reported, including the wait that is about to begin."""
 
 
 class Throttle:
@@ -128,7 +128,7 @@ class Throttle:
         return is_back
 
     def took(self, *, estimated: float, tokens: float) -> None:
-        """A request for which so many tokens were estimated took this many by the endpoint's count."""
+        """Record how many tokens a request was estimated to take, and took by the endpoint's count."""
         self._rates.correct(tokens - estimated)
         if self._shared is not None:
             self._shared.correct(self._rates.seconds(tokens) - self._rates.seconds(estimated))
@@ -176,7 +176,7 @@ class Throttle:
     async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:
         """A slot for a request of this many tokens, granted when it may be sent.
 
-        A row that was asked before comes first.
+        A row that was sent before comes first.
 
         Raises:
             RunCancelledError: the run stopped before the request was sent.
@@ -202,14 +202,14 @@ class Throttle:
         if self._is_allowed_now(tokens):
             self._leave(tokens)
             return
-        async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
+        async with self._turn:  # one by one, so that limits learnt meanwhile apply to all that wait
             await self._until_due(tokens)
             if self._shared is not None and (seconds := self._rates.seconds(tokens)) > 0:
                 await self._until_shared_due(self._shared, seconds, tokens)
             self._leave(tokens)
 
     def _is_allowed_now(self, tokens: float) -> bool:
-        """Whether there is nothing to wait for, as is usual: then the turn would only be taken and given back."""
+        """Whether there is nothing to wait for. This is usual, and saves taking the turn only to give it back."""
         if self._shared is not None or self._turn.is_held:
             return False
         now = self._clock()
@@ -236,7 +236,10 @@ class Throttle:
             await self._until_due(tokens)
 
     def _rate_s(self, tokens: float, waiting_since: float) -> float:
-        """Seconds until the rates allow the next request; after `--max-wait` it asks whether the endpoint does."""
+        """Seconds until the rates allow the next request, at most `--max-wait` unless the user set the limit.
+
+        A request sent after that wait shows whether the endpoint allows it.
+        """
         now = self._clock()
         longest_s = math.inf if self._rates.are_the_users else self._circuit_breaker.longest_s
         return min(self._rates.wait_s(now, tokens), waiting_since + longest_s - now)

@@ -1,8 +1,8 @@
-"""A lock for a section through which most pass without waiting.
+"""A lock for a section that most tasks enter without waiting.
 
-`asyncio.Lock` never recovers from a holder that waits: each later task queues behind those that queued meanwhile, so
-every one of them costs a round of the event loop, long after nothing is to be waited for. Here a task that finds the
-gate free passes, although others were woken and have not come yet; one of these that finds it taken keeps its place.
+`asyncio.Lock` never recovers once its holder has waited: each later task queues behind those that queued meanwhile, so
+each one costs a round of the event loop, long after there is nothing left to wait for. Here a task that finds the lock
+free takes it, even if others were woken but have not run yet; a woken task that finds it taken keeps its place.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.is_held = False
-        """Whether a task has it; otherwise any may pass."""
+        """Whether a task holds it; if none does, any task may take it."""
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> Self:
@@ -44,7 +44,7 @@ class Turn:
         self._wake()
 
     def _wake(self) -> None:
-        """Let the next one try; it wakes the one after it when it leaves."""
+        """Wake the first waiting task, which wakes the next one when it leaves."""
         while self._waiting and not self.is_held:
             woken = self._waiting.popleft()
             if not woken.done():  # otherwise its task was cancelled
