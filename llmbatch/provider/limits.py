@@ -5,15 +5,13 @@ more request is allowed, until the full limit is restored, or a point in time. S
 what they mean for the next request is learned from its outcome (`engine/throttle/allowance.py`).
 """
 
-import email.utils
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
+from llmbatch.provider.dates import seconds_until, server_time_s
 from llmbatch.provider.waits import parse_duration_s
 
 Kind = Literal["requests", "tokens"]
@@ -48,8 +46,6 @@ _FILLERS = frozenset({"ms", "after", "at", "time"})
 """Words found in only one of a limit's headers: `x-ratelimit-reset-after`."""
 _OTHER_UNITS = frozenset({"images", "audio", "input", "output", "concurrent", "concurrency", "policy"})
 _WINDOWS_S = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 30 * 86_400.0}
-_UNIX_S, _UNIX_MS = 1e9, 1e11
-"""Above this, a reset is not a number of seconds but a time: 2001 in seconds, 1973 in milliseconds."""
 _MOST_DIGITS = 15
 _POLICY = re.compile(r"(\d{1,15})\s*;[^,]*?\bw(?:indow)?=(\d{1,9})")
 """A limit and its window in older drafts: `100;w=60`, also after the limit itself."""
@@ -83,7 +79,7 @@ def stated_limits(headers: Mapping[str, str], *, now: float | None = None) -> tu
         found[name][field] = f"{value}ms" if field == "reset" and "ms" in words and value.isdecimal() else value
     for field, value in _DRAFT_PAIR.findall(headers.get("ratelimit", "")):
         found["ratelimit"][field] = value
-    at = now or _date(headers.get("date", "")) or time.time()
+    at = now or server_time_s(headers)
     policy = headers.get("ratelimit-policy", "")
     stated = (_stated(name, fields, policy, at) for name, fields in found.items())
     return (*(limit for limit in stated if limit is not None), *_drafted(headers.get("ratelimit", ""), policy))
@@ -131,24 +127,10 @@ def _draft_items(value: str) -> dict[str, dict[str, str]]:
 def _reset_s(value: str | None, now: float) -> float | None:
     """Seconds until a reset; None if it has passed, or cannot be read.
 
-    A duration, seconds, a Unix time in seconds or milliseconds, an ISO date, or an HTTP date.
+    A duration, seconds, a Unix time in seconds or milliseconds, or a date.
     """
-    seconds = parse_duration_s(value)
-    if seconds is None and value is not None:
-        seconds = _date(value.strip())
-    if seconds is None or seconds < _UNIX_S:
-        return seconds
-    left_s = (seconds / 1000 if seconds >= _UNIX_MS else seconds) - now
-    return left_s if left_s > 0 else None
-
-
-def _date(value: str) -> float | None:
-    for read in (datetime.fromisoformat, email.utils.parsedate_to_datetime):
-        try:
-            return read(value).timestamp()
-        except (ValueError, TypeError, OverflowError, OSError):
-            continue
-    return None
+    left_s = seconds_until(value or "", parse_duration_s(value), now)
+    return left_s if left_s is not None and left_s >= 0 else None
 
 
 def _count(value: str | None) -> int | None:

@@ -1,10 +1,10 @@
 """Reads how long a server asks to wait, from its headers or message. Unreadable values count as absent."""
 
-import email.utils
 import math
 import re
-import time
 from collections.abc import Mapping
+
+from llmbatch.provider.dates import seconds_until, server_time_s
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
@@ -22,26 +22,20 @@ _SPELLED_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
-    """Seconds to wait by `retry-after-ms`, then `retry-after` (seconds or an HTTP date), or None.
+    """Seconds to wait by `retry-after-ms`, then `retry-after` (seconds, a Unix time or a date), or None.
 
     Args:
         headers: the response headers, with lower-case names.
-        now: the current Unix time, for HTTP dates; by default the clock's.
+        now: the current Unix time; by default the server's own.
 
     Negative, infinite and unreadable values count as absent; a past date means no wait.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None or value is None:
-        return seconds
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-        return max(date.timestamp() - (time.time() if now is None else now), 0.0)
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
+    value = headers.get("retry-after", "")
+    wait_s = seconds_until(value, _number(value), now or server_time_s(headers))
+    return None if wait_s is None else max(wait_s, 0.0)
 
 
 def wait_in_text_s(text: str) -> float | None:

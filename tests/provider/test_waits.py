@@ -1,5 +1,8 @@
 """A server's wait is read where it can be, and counts as absent where it cannot."""
 
+import time
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,16 @@ from hypothesis import strategies as st
 from llmbatch.provider.waits import parse_duration_s, server_wait_s
 
 NOON = 1_764_000_000.0  # 2025-11-24T16:00:00Z
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's time zone, which no server knows."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -26,10 +39,23 @@ NOON = 1_764_000_000.0  # 2025-11-24T16:00:00Z
         ({"retry-after": "tomorrow"}, None),
         ({"retry-after": ""}, None),
         ({"retry-after": "86400"}, 86400.0),
+        ({"retry-after": "1764000020"}, 20.0),
+        ({"retry-after": "1764000020500"}, 20.5),
+        ({"retry-after": "2025-11-24T16:00:30Z"}, 30.0),
+        ({"retry-after": "2025-11-24T16:00:30"}, 30.0),
+        ({"retry-after": "Mon Nov 24 2025 17:00:30 GMT+0100 (Central European Standard Time)"}, 30.0),
+        ({"retry-after": "Mon, 24 Nov 2025 16:00:30 -0000"}, 30.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:05 GMT"}, 0.0),
     ],
 )
+@pytest.mark.usefixtures("in_new_york")
 def test_each_form_of_a_wait(headers: dict[str, str], wait_s: float | None) -> None:
     assert server_wait_s(headers, now=NOON) == wait_s
+
+
+def test_a_date_refers_to_the_servers_clock() -> None:
+    headers = {"date": "Mon, 24 Nov 2025 16:00:00 GMT", "retry-after": "Mon, 24 Nov 2025 16:00:30 GMT"}
+    assert server_wait_s(headers) == 30
 
 
 @pytest.mark.parametrize(
