@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from llmbatch.provider.dates import seconds_until, server_time_s
+from llmbatch.provider.dates import date_s, seconds_until, server_time_s
 from llmbatch.provider.waits import parse_duration_s
 
 Kind = Literal["requests", "tokens"]
@@ -38,6 +38,8 @@ class StatedLimit:
     """Seconds from the response until the full limit is restored, at the latest."""
     window_s: float | None = None
     """The limit's window in seconds, if stated (60, 86,400)."""
+    is_coarse: bool = False
+    """Whether the reset is stated in whole seconds, as a number without a unit or as a date."""
 
 
 _FAMILIES = frozenset({"ratelimit", "tokenlimit", "ratelimitbysize"})
@@ -101,6 +103,7 @@ def _stated(name: str, fields: Mapping[str, str], policy: str, now: float) -> St
         or parse_duration_s(fields.get("renewalperiod"))
         or policies.get(limit)
         or None,
+        is_coarse=_is_coarse(fields.get("reset", "")),
     )
 
 
@@ -131,6 +134,10 @@ def _reset_s(value: str | None, now: float) -> float | None:
     """
     left_s = seconds_until(value or "", parse_duration_s(value), now)
     return left_s if left_s is not None and left_s >= 0 else None
+
+
+def _is_coarse(reset: str) -> bool:
+    return reset.strip().isdecimal() or date_s(reset) is not None
 
 
 def _count(value: str | None) -> int | None:

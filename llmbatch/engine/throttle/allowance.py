@@ -20,6 +20,10 @@ _BY_THE_MINUTE = 0.8
 _FASTER = 1.5
 """A limit that refills this many times faster is for less than a minute; its rate is found by doubling."""
 _FIND_EVERY_S, _LESS = 0.4, 0.8
+_PROBED, _MOST_PROBES = 20, 8
+"""One in so many of a limit's requests, and two more, are sent at once to see whether they are restored within a second
+or two: fewer would look the same in whole seconds. Not of limits of which that takes more requests than this: where it
+is for a minute and enforced by the second, most of them are refused."""
 _LONG_S = 90.0
 """A limit that refills later than this is not per minute: it blocks nothing while some of it remains."""
 _SPENT_IN_S = 10.0
@@ -62,6 +66,10 @@ class Allowance:
         self._window_s = stated.window_s
         self._found_per_s, self._found_at, self._refused_at = 0.0, -math.inf, -math.inf
         """The rate of a limit for less than a minute, and when it was last found."""
+        self._is_short = False
+        """Whether it was seen to refill faster than a limit per minute."""
+        self._probes = 0 if stated.limit // _PROBED + 2 > _MOST_PROBES else stated.limit // _PROBED + 2
+        """Requests that may still be sent at once to find out."""
         self._asked_at = -math.inf
         self._is_doubtful = False
         self._is_confirmed = False
@@ -102,7 +110,7 @@ class Allowance:
         if self._restoration.is_assumed:
             return math.inf
         if self._may_be_by_the_minute:
-            return max(nominal, self._found_per_s)
+            return math.inf if self._probes and self._may_be_short else max(nominal, self._found_per_s)
         span_s = max(self._resets_at - now, 1.0) if self._is_window else math.inf
         return max(nominal, self._found_per_s, self._left / min(span_s, _SPENT_IN_S))
 
@@ -131,6 +139,7 @@ class Allowance:
         self._in_flight += amount
         if self._left is None:
             return
+        self._probes = max(self._probes - 1, 0)
         left = self._left_at(now)
         if left < min(amount, self._stated.limit):
             self._asked_at, self._is_doubtful = now, not self._is_by_the_minute
@@ -158,6 +167,7 @@ class Allowance:
     def refused(self, now: float) -> None:
         """Record a rate-limit refusal: nothing remains, as stated, or the rate is lower than was found."""
         self._refused_in_a_row += 1
+        self._probes = 0
         if self._is_unjudged:
             self._restoration.refused(self._stated, now)
             self._is_unjudged = False
@@ -168,6 +178,7 @@ class Allowance:
                 self._contradictions = 0.0
         elif now - self._refused_at >= _FIND_EVERY_S:
             self._found_per_s /= 2
+            self._is_short = False
             self._found_at = self._refused_at = now
 
     def passed(self) -> None:
@@ -207,11 +218,16 @@ class Allowance:
     @property
     def _may_be_by_the_minute(self) -> bool:
         """Like `_is_by_the_minute`, if the reset is rounded up: then an even rate is the safe choice."""
-        if self._is_window or self._is_long:
+        if self._is_window or self._is_long or self._is_short:
             return False
         stated = self._stated
         used = stated.limit - (stated.remaining or 0)
         return (stated.reset_s or 0.0) - _COARSE_S <= used * _MINUTE_S / stated.limit / _BY_THE_MINUTE
+
+    @property
+    def _may_be_short(self) -> bool:
+        """Whether the reset is soon, and stated in whole seconds: then a limit for a second looks the same."""
+        return self._stated.is_coarse and 0 <= (self._stated.reset_s or 0.0) <= _COARSE_S
 
     @property
     def _is_faster_than_it_says(self) -> bool:
@@ -233,7 +249,7 @@ class Allowance:
             by_the_window = remaining / max(self._stated.reset_s or 0.0, 1e-3) * USED_SHARE
             doubled = max(self._found_per_s, limit / _MINUTE_S) * 2
             self._found_per_s = max(self._found_per_s, min(doubled, by_the_window))
-            self._found_at = now
+            self._found_at, self._is_short = now, True
         elif remaining < limit / 4:
             self._found_per_s *= _LESS
             self._found_at = now
