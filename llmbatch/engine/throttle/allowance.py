@@ -21,9 +21,9 @@ _FASTER = 1.5
 """A limit that refills this many times faster is for less than a minute; its rate is found by doubling."""
 _FIND_EVERY_S, _LESS = 0.4, 0.8
 _PROBED, _MOST_PROBES = 20, 8
-"""One in so many of a limit's requests, and two more, are sent at once to see whether they are restored within a second
-or two: fewer would look the same in whole seconds. Not of limits of which that takes more requests than this: where it
-is for a minute and enforced by the second, most of them are refused."""
+"""A probe sends a twentieth of the limit, and two requests more, at once. If they are restored within a second or two,
+the limit is not per minute; with fewer requests, whole seconds do not show that. Limits that need more than eight are
+not probed: if they are per minute and enforced by the second, most of the probe is refused."""
 _LONG_S = 90.0
 """A limit that refills later than this is not per minute: it blocks nothing while some of it remains."""
 _SPENT_IN_S = 10.0
@@ -68,8 +68,9 @@ class Allowance:
         """The rate of a limit for less than a minute, and when it was last found."""
         self._is_short = False
         """Whether it was seen to refill faster than a limit per minute."""
-        self._probes = 0 if stated.limit // _PROBED + 2 > _MOST_PROBES else stated.limit // _PROBED + 2
-        """Requests that may still be sent at once to find out."""
+        probes = stated.limit // _PROBED + 2
+        self._probes = probes if probes <= _MOST_PROBES else 0
+        """Requests of the probe that are still to be sent."""
         self._asked_at = -math.inf
         self._is_doubtful = False
         self._is_confirmed = False
