@@ -300,7 +300,7 @@ class Allowance:
         if self._window_s is not None:
             return next((f"/{unit}" for seconds, unit in _UNITS if abs(self._window_s / seconds - 1) < _ABOUT), "")
         day_s = limit / self._refill_per_s if 0 < self._refill_per_s < math.inf else 0.0
-        if self._is_window or self._restoration.is_assumed:
+        if self._is_window or self._is_short or self._restoration.is_assumed:
             return ""
         if self._may_be_by_the_minute or not self._refill_per_s:
             return "/min"
