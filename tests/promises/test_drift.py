@@ -11,7 +11,7 @@ from tests.promises.simulation import fewest, most, row_line, runs
 RISK = 0.001
 
 
-def night(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
+def simulated_run(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
     """A run's statistics; `kind` is the shape of its figures, `shifted` (0..1) the share of rows that differ."""
     profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
     labels = [str(n) for n in range(40 if kind == "many labels" else 4)]
@@ -41,7 +41,7 @@ def alarms(before: Profile, after: Profile) -> bool:
 def test_equal_runs_hardly_ever_raise_an_alarm(rows: tuple[int, int], kind: str) -> None:
     seeds = runs(12, 3000)
     found = sum(
-        alarms(night(draw, rows[0], kind=kind), night(draw, rows[1], kind=kind))
+        alarms(simulated_run(draw, rows[0], kind=kind), simulated_run(draw, rows[1], kind=kind))
         for draw in map(np.random.default_rng, seeds)
     )
     assert found <= most(RISK, len(seeds))
@@ -49,15 +49,15 @@ def test_equal_runs_hardly_ever_raise_an_alarm(rows: tuple[int, int], kind: str)
 
 def test_a_small_run_against_a_large_one() -> None:
     draw = np.random.default_rng(1)
-    large = night(draw, 3000, kind="two values")
+    large = simulated_run(draw, 3000, kind="two values")
     seeds = runs(40, 3000)
-    assert sum(alarms(large, night(draw, 50, kind="two values")) for _ in seeds) <= most(RISK, len(seeds))
+    assert sum(alarms(large, simulated_run(draw, 50, kind="two values")) for _ in seeds) <= most(RISK, len(seeds))
 
 
 def test_a_shift_is_detected_in_80_percent_of_cases() -> None:
     seeds = runs(20, 300)
     found = sum(
-        alarms(night(draw, 400, kind="spread"), night(draw, 400, kind="spread", shifted=0.15))
+        alarms(simulated_run(draw, 400, kind="spread"), simulated_run(draw, 400, kind="spread", shifted=0.15))
         for draw in map(np.random.default_rng, seeds)
     )
     assert found >= fewest(0.8, len(seeds))

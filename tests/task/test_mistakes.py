@@ -1,4 +1,4 @@
-"""What is told about a file that is TOML but no task."""
+"""Errors about a file that is TOML but not a task."""
 
 import json
 
@@ -182,27 +182,27 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "message", "hint"), CASES.values(), ids=CASES)
-def test_a_mistake_is_told_with_its_place_and_remedy(text: str, message: str, hint: str | None) -> None:
-    told = mistake(text)
+def test_a_mistake_is_reported_with_its_position_and_remedy(text: str, message: str, hint: str | None) -> None:
+    usage_error = mistake(text)
 
-    assert told.message == message
-    assert told.hint == hint
-
-
-def test_two_labels_that_differ_in_case_only_are_one() -> None:
-    told = mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "LEGAL"')
-
-    assert told.message.startswith("t.toml:8: 'LEGAL' stands for two labels")
+    assert usage_error.message == message
+    assert usage_error.hint == hint
 
 
-def test_a_label_listed_twice_is_told() -> None:
+def test_labels_that_differ_only_in_case_are_duplicates() -> None:
+    usage_error = mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "LEGAL"')
+
+    assert usage_error.message.startswith("t.toml:8: 'LEGAL' stands for two labels")
+
+
+def test_a_label_listed_twice_is_reported() -> None:
     assert mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "other"').message.startswith("t.toml:8: 'other' ")
 
 
 def test_a_section_line_inside_a_text_does_not_mislead() -> None:
-    told = mistake(f'name = "t"\ninstructions = """\n[[labels]]\n"""\n{LABELS}colour = 1')
+    usage_error = mistake(f'name = "t"\ninstructions = """\n[[labels]]\n"""\n{LABELS}colour = 1')
 
-    assert told.message == "t.toml: unknown field labels[1].colour (label 'other')"
+    assert usage_error.message == "t.toml: unknown field labels[1].colour (label 'other')"
 
 
 def test_a_line_break_in_a_fields_name_does_not_break_the_message() -> None:
@@ -240,10 +240,10 @@ documents = st.fixed_dictionaries(
 @given(documents)
 def test_any_document_is_a_task_or_one_line_of_error(document: dict[str, str]) -> None:
     text = "\n".join(f"{key} = {value}" for key, value in document.items())
-    told = _error_of(text)
+    usage_error = _error_of(text)
 
-    assert told is None or told.message.startswith("t.toml")
-    assert told is None or len(f"{told.message} {told.hint}".splitlines()) == 1
+    assert usage_error is None or usage_error.message.startswith("t.toml")
+    assert usage_error is None or len(f"{usage_error.message} {usage_error.hint}".splitlines()) == 1
 
 
 def _error_of(text: str) -> UsageError | None:
@@ -274,7 +274,7 @@ FIELD = '[[fields]]\nname = "topic"\n[[fields.labels]]\nname = "a"\n[[fields.lab
         (LABELS + '[[examples]]\ntext = "x"\n', "t.toml:8: examples[0].label is missing"),
     ],
 )
-def test_a_mistake_in_a_field_is_told_with_its_place(text: str, message: str) -> None:
-    told = mistake('name = "t"\n' + text)
+def test_a_mistake_in_a_field_is_reported_with_its_position(text: str, message: str) -> None:
+    usage_error = mistake('name = "t"\n' + text)
 
-    assert told.message.startswith(message)
+    assert usage_error.message.startswith(message)
