@@ -24,7 +24,7 @@ OTHER = "0" * 12
 
 @pytest.fixture
 def run(classify: Classify, tmp_path: Path) -> Path:
-    """A run of 150 rows, with gold beside it."""
+    """A run of 150 rows, with a gold file."""
     rows = rows_of("banking77")[:150]
     classify(rows, "banking77")
     write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])

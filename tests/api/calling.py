@@ -19,7 +19,7 @@ def is_running() -> bool:
     return any(thread.name == "llmbatch-run" for thread in threading.enumerate())
 
 
-def check_it_ended_in_order(folder: Path) -> int:
+def check_clean_end(folder: Path) -> int:
     """Check an interrupted run: no thread is left, and the files agree with the ledger. Returns the rows in it."""
     assert not is_running()
     results = views(folder)["results"]

@@ -12,7 +12,7 @@ import pytest
 from llmbatch import StopHandle, aclassify, classify
 from llmbatch.core.errors import Interrupted
 from llmbatch.observe.progress import Progress
-from tests.api.calling import TEXTS, check_it_ended_in_order, is_running, options
+from tests.api.calling import TEXTS, check_clean_end, is_running, options
 from tests.e2e.conftest import StartEndpoint
 
 SLOW = ("--latency", "0.02")
@@ -45,7 +45,7 @@ def test_a_signal_stops_the_run_cleanly_and_the_next_call_resumes(
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(number)
     with pytest.raises(raised) as stopped:
         classify(TEXTS[:40], **options(server.url, out), progress=after(3, send(number)))
-    done = check_it_ended_in_order(out)
+    done = check_clean_end(out)
     assert 3 <= done < 40
     assert done == server.requests
     if raised is SystemExit:
@@ -86,7 +86,7 @@ def test_an_exception_from_another_signal_handler_stops_the_run(tmp_path: Path, 
             )
     finally:
         signal.signal(signal.SIGALRM, before)
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")
 
 
 def test_a_callers_own_signal_handler_stays(tmp_path: Path, endpoint: StartEndpoint) -> None:
@@ -116,7 +116,7 @@ def test_a_handle_stops_the_run_from_another_thread(tmp_path: Path, endpoint: St
     caller.start()
     caller.join()
     assert [type(error) for error in raised] == [Interrupted]
-    assert check_it_ended_in_order(out) < len(TEXTS)
+    assert check_clean_end(out) < len(TEXTS)
 
 
 class StopAtCheck(StopHandle):
@@ -172,7 +172,7 @@ def test_a_cancelled_task_stops_the_run_cleanly(tmp_path: Path, endpoint: StartE
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
-    assert 3 <= check_it_ended_in_order(out) < len(TEXTS)
+    assert 3 <= check_clean_end(out) < len(TEXTS)
 
 
 def test_a_timeout_stops_the_run_cleanly(tmp_path: Path, endpoint: StartEndpoint) -> None:
@@ -186,7 +186,7 @@ def test_a_timeout_stops_the_run_cleanly(tmp_path: Path, endpoint: StartEndpoint
 
     with pytest.raises(TimeoutError):
         asyncio.run(limited())
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")
 
 
 def test_a_closed_loop_leaves_no_run_behind(tmp_path: Path, endpoint: StartEndpoint) -> None:
@@ -203,7 +203,7 @@ def test_a_closed_loop_leaves_no_run_behind(tmp_path: Path, endpoint: StartEndpo
     for thread in threading.enumerate():
         if thread.name == "llmbatch-run":
             thread.join()
-    assert check_it_ended_in_order(tmp_path / "run") < len(TEXTS)
+    assert check_clean_end(tmp_path / "run") < len(TEXTS)
 
 
 @pytest.mark.usefixtures("as_in_a_script")
@@ -212,4 +212,4 @@ def test_ctrl_c_in_a_loop_stops_the_run_cleanly(tmp_path: Path, endpoint: StartE
         asyncio.run(
             aclassify(TEXTS, **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(3, send(signal.SIGINT)))
         )
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")

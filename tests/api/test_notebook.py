@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from tests.api.calling import check_it_ended_in_order
+from tests.api.calling import check_clean_end
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import REPOSITORY, environment, ledger_lines
 
@@ -117,7 +117,7 @@ def test_the_stop_button_ends_the_run_and_the_next_cell_resumes(notebook: Notebo
     notebook.interrupt_after(3, tmp_path)
     cell = notebook.end(name)
     assert cell.reply["ename"] in {"KeyboardInterrupt", "CancelledError"}, cell.reply
-    assert 3 <= check_it_ended_in_order(tmp_path) < 40
+    assert 3 <= check_clean_end(tmp_path) < 40
     assert notebook.run(f"print(len({call}(TEXTS[:40], **options({str(tmp_path)!r}))))").text == "40\n"
     threads = notebook.run("import threading; print([thread.name for thread in threading.enumerate()])").text
     assert "llmbatch" not in threads

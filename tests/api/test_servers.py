@@ -18,7 +18,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.provider.http_library import httpx
 from llmbatch.review.opened import opened
 from llmbatch.session.standing import export_run, show_run
-from tests.api.calling import TEXTS, check_it_ended_in_order, options
+from tests.api.calling import TEXTS, check_clean_end, options
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import write_rows
 from tests.thorough import IS_TORTURE
@@ -75,7 +75,7 @@ def test_a_server_serves_others_while_a_handler_labels(tmp_path: Path, endpoint:
             assert served_meanwhile > 5
             late = await client.post("/labels/late/soon", json=TEXTS)
             assert late.status_code == 504
-            assert check_it_ended_in_order(tmp_path / "late") < len(TEXTS)
+            assert check_clean_end(tmp_path / "late") < len(TEXTS)
 
     asyncio.run(use())
 

@@ -51,7 +51,7 @@ def offered(llmbatch: Program, line: str) -> list[str]:
         ("llmbatch nonsense x", set()),
     ],
 )
-def test_completions(llmbatch: Program, line: str, expected: set[str]) -> None:
+def test_completions_of_a_line(llmbatch: Program, line: str, expected: set[str]) -> None:
     assert set(offered(llmbatch, line)) == expected
 
 

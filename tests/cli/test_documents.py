@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 GOLD = REPOSITORY / "sample_data" / "gold.jsonl"
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
 OTHERS = {"prompt render"}
-"""Commands whose `--json` is no document of ours: the request as the provider gets it."""
+"""Commands whose `--json` has no schema of llmbatch: the request as the provider receives it."""
 OUTPUTS = {
     "classify": "classify DOCS --offline --json",
     "retry": "retry troubled --offline --json",

@@ -57,7 +57,7 @@ def test_run_folders_are_found_below_with_their_figures(program: Program) -> Non
     assert shown.splitlines()[-1].startswith("2 runs, $0 spent")
 
 
-def test_accuracy_is_known_after_an_evaluation_until_rows_are_answered_again(program: Program) -> None:
+def test_accuracy_is_listed_after_an_evaluation_until_more_rows_are_labelled(program: Program) -> None:
     program("classify", "docs.jsonl", "--offline", "--out", "run")
     write_rows(program.folder / "gold.jsonl", [{"id": f"d-{n}", "label": GOLD[n % 3]} for n in range(6)])
     assert listed(program)["run"]["accuracy"] is None

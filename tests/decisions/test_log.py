@@ -59,7 +59,7 @@ def test_a_torn_tail_is_not_read_and_the_next_writer_moves_it_aside(
     assert len(DecisionLog(path)) == 2
 
 
-def test_a_damaged_line_is_refused_with_its_place(tmp_path: Path, make_decision: MakeDecision) -> None:
+def test_a_damaged_line_is_refused_with_its_position(tmp_path: Path, make_decision: MakeDecision) -> None:
     path = tmp_path / "decisions.jsonl"
     path.write_bytes(make_decision(1).to_bytes() + b'{"key": "x"}\n')
     with pytest.raises(UsageError, match=r"decisions\.jsonl: line 2 is damaged"):
@@ -95,11 +95,11 @@ for n in range(40):
     log.append(lambda: [Decision(key, key, n, n, "x", who, "2026-11-25T12:00:00Z")])
 """
     path = tmp_path / "decisions.jsonl"
-    writers = [subprocess.Popen([sys.executable, "-c", script, path, who]) for who in ("ana", "ben", "cem")]
+    writers = [subprocess.Popen([sys.executable, "-c", script, path, reviewer]) for reviewer in ("ana", "ben", "cem")]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     log = DecisionLog(path)
     assert path.read_bytes().count(b"\n") == 120
-    assert all(log.latest(text_digest(f"{who}{n}")) for who in ("ana", "ben", "cem") for n in range(40))
+    assert all(log.latest(text_digest(f"{reviewer}{n}")) for reviewer in ("ana", "ben", "cem") for n in range(40))
 
 
 @settings(max_examples=20, deadline=None)

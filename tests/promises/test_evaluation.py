@@ -31,7 +31,7 @@ def gold(draw: np.random.Generator, texts: int, copies: Sequence[int]) -> tuple[
 
 LEVELS = np.array([0.5, 0.7, 0.9, 0.99])
 CHANCES = np.array([0.7, 0.8, 0.88, 0.95])
-"""From the strictest but one on, the precision is 91.5%; from there down, less than wanted."""
+"""At the second strictest level the precision is 91.5%; at lower levels it is below the wanted one."""
 
 
 @pytest.mark.parametrize("copies", [(1,), (5,), (1, 1, 1, 20)])

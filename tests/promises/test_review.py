@@ -8,7 +8,7 @@ from tests.promises.simulation import most, runs
 
 ANSWERED = (900, 100)
 WRONG = {True: 0.08, False: 0.5}
-"""Of the rows that passed, and of those in review."""
+"""For rows that passed, and for those in review."""
 TRUE = (900 * 0.08 + 100 * 0.5) / 1000
 
 

@@ -16,7 +16,7 @@ from tests.e2e.program import PROGRAM, REPOSITORY, accounted, read_rows, write_r
 __all__ = ["endpoint", "endpoints"]
 
 RECIPES = os.environ.get("LLMBATCH_RECIPES")
-"""The folder with an environment for each of the programs."""
+"""The folder with a environment for each program."""
 pytestmark = pytest.mark.skipif(not RECIPES, reason="make recipes runs it")
 SCHEDULERS, SHARDS, CI = (REPOSITORY / "docs" / "how-to" / name for name in ("schedulers.md", "shards.md", "ci.md"))
 DOWN_AT_FIRST = ("--fault", "overloaded@3-14")

@@ -29,9 +29,9 @@ class Window:
         self._browser = browser
         self._session = session
         self.drawn = ""
-        """What the terminal was sent to draw, without its codes."""
+        """The terminal's output, without control codes."""
         self.requested: list[str] = []
-        """The addresses that the page asked for."""
+        """The addresses that the page requested."""
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command to the page."""

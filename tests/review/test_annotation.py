@@ -59,13 +59,13 @@ def imported(run: Path, tool: Tool, rows: object, *, skip: bool = False) -> Impo
         return import_annotations(review, path, tool, reviewer="me", decided_at=NOON, skip_refused=skip)
 
 
-def annotated(task: dict[str, Any], who: object, **choices: list[str]) -> dict[str, Any]:
+def annotated(task: dict[str, Any], annotator: object, **choices: list[str]) -> dict[str, Any]:
     """A task as Label Studio exports it."""
     result = [
         {"id": field, "from_name": field, "to_name": "text", "type": "choices", "value": {"choices": chosen}}
         for field, chosen in choices.items()
     ]
-    annotation = {"id": 1, "completed_by": who, "result": result, "was_cancelled": False, "lead_time": 1.5}
+    annotation = {"id": 1, "completed_by": annotator, "result": result, "was_cancelled": False, "lead_time": 1.5}
     return {**task, "id": 9, "annotations": [*task.get("annotations", []), annotation]}
 
 

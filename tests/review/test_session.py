@@ -60,7 +60,7 @@ def ids(session: ReviewSession) -> Iterator[object]:
         session.skip()
 
 
-def test_the_least_sure_come_first_failed_rows_last_and_each_text_once(session_of: OpenSession) -> None:
+def test_the_least_confident_come_first_failed_rows_last_and_each_text_once(session_of: OpenSession) -> None:
     session = session_of("ana")
     assert session.item is not None
     assert (session.item.reason, session.copies) == (LOW_CONFIDENCE, 2)

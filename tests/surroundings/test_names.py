@@ -70,7 +70,7 @@ def test_every_file_may_have_any_name(llmbatch: Program, raw: bytes) -> None:
     assert "llmbatch_run_info{" in files["prom"].read_text()
 
 
-def test_what_export_prints_is_the_name_itself(shell: Shell) -> None:
+def test_export_prints_names_unescaped(shell: Shell) -> None:
     assert shell("$LLMBATCH classify docs.jsonl --offline --out $'r\\xff'").code == 0
     done = shell("$LLMBATCH export $'r\\xff' | xargs -d '\\n' ls | wc -l")
     assert (done.code, int(done.out) > 1) == (0, True), done.err
@@ -81,7 +81,7 @@ LOCALES = (
     {"LC_ALL": "C", "PYTHONUTF8": "0"},
     {"LC_ALL": "C"},
 )
-"""The worst one first."""
+"""The worst first."""
 
 
 @pytest.mark.parametrize("more", LOCALES if IS_TORTURE else LOCALES[:1], ids=str)

@@ -64,7 +64,7 @@ ARGUMENTS = {
     "config schema": [],
     "simulate": ["--port", "0", "--until-stdin-closes"],
 }
-"""What each command needs besides the path that is tried."""
+"""The arguments that each command needs besides the tested path."""
 HOSTILE = [
     "n" * 300,
     "/".join(["p" * 99] * 50),
@@ -94,7 +94,7 @@ WORDS = frozenset(
         "reviewer", "sample", "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
     }
 )  # fmt: skip
-"""Parameters whose value is text and yet no path, by what they are called in every command."""
+"""Parameters with a text value that is not a path, by name, for all commands."""
 
 
 def _takes_text(option: Any) -> bool:
@@ -110,7 +110,7 @@ def _commands() -> Iterator[tuple[str, Any]]:
 
 TEXTS = [(name, option) for name, command in _commands() for option in command.params if _takes_text(option)]
 SWEEP = [(name, option) for name, option in TEXTS if option.name not in WORDS]
-"""Every parameter whose value may be a path. One that is new is among them until it is listed as a word."""
+"""Every parameter whose value may be a path. A new one is included until it is listed in `WORDS`."""
 WORDS_SWEEP = [(name, option) for name, option in TEXTS if option.name in WORDS]
 
 

@@ -57,7 +57,7 @@ CASES = {
         "t.toml:2: unknown field instuctions",
         "Did you mean instructions?",
     ),
-    "field from nowhere": (
+    "unknown field": (
         'name = "t"\ncolour = "x"\n' + LABELS,
         "t.toml:2: unknown field colour",
         "The fields here are name, instructions, labels, fields, examples, pool, model.",
@@ -77,13 +77,13 @@ CASES = {
         "t.toml:8: unknown field model.temprature",
         "Did you mean temperature?",
     ),
-    "a model that is called so": (
+    "model in place of name": (
         'name = "t"\n' + LABELS + '[model]\nmodel = "gpt-6"',
         "t.toml: unknown field model.model",
         "Did you mean name?",
     ),
     "number for a name": ("name = 7\n" + LABELS, "t.toml: name must be text in quotes, not a number", None),
-    "truth for a label": (
+    "boolean for a label": (
         'name = "t"\n' + LABELS + "[[labels]]\nname = true",
         "t.toml:9: labels[2].name must be text in quotes, not true or false",
         None,
@@ -103,7 +103,7 @@ CASES = {
         "t.toml:9: labels[2].name must be one line of text, not empty and without control characters",
         None,
     ),
-    "label without end": (
+    "very long label": (
         f'name = "t"\n{LABELS}[[labels]]\nname = "{"a" * 201}"',
         "t.toml:9: labels[2].name is longer than 200 characters",
         None,
@@ -118,12 +118,12 @@ CASES = {
         "t.toml:8: label '  ' has space around its name",
         None,
     ),
-    "space around a label": (
+    "whitespace around a label": (
         'name = "t"\n' + LABELS + '[[labels]]\nname = " a"',
         "t.toml: label ' a' has space around its name",
         None,
     ),
-    "text for a figure": (
+    "text for a number": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "legal"\nconfidence = "0.9"',
         "t.toml:11: examples[0].confidence must be a number, not text",
         None,
@@ -153,7 +153,7 @@ CASES = {
         "t.toml:10: example 1 has the label 'Law', which the task does not list",
         "Use the label's name as listed: 'legal'.",
     ),
-    "example of an unheard label": (
+    "example of an unknown label": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "zzz"',
         "t.toml:10: example 1 has the label 'zzz', which the task does not list",
         "An example's label must be one of the task's labels.",
@@ -163,7 +163,7 @@ CASES = {
         "t.toml:9: examples[0].text must not be empty",
         None,
     ),
-    "confidence past one": (
+    "confidence above one": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "other"\nconfidence = 1.7',
         "t.toml:11: examples[0].confidence must be at most 1, not 1.7",
         None,
