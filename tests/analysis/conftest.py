@@ -86,5 +86,5 @@ Classify = Callable[..., Summary]
 
 @pytest.fixture
 def classify(served: Served, tmp_path: Path) -> Classify:
-    """Labels rows into `tmp_path / "run"`: `classify(rows, "ag_news", review_below=0.7)`."""
+    """Label rows into `tmp_path / "run"`: `classify(rows, "ag_news", review_below=0.7)`."""
     return partial(classify_into, tmp_path, served)

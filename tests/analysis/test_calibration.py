@@ -1,4 +1,4 @@
-"""Confidence that means something: fitted by libraries, applied without them."""
+"""Confidence calibration: fitted with libraries, applied without them."""
 
 import subprocess
 import sys
@@ -40,25 +40,25 @@ def calibration(**changes: Any) -> Calibration:
 
 
 def overconfident(n: int, seed: int = 0) -> tuple[list[float], list[bool]]:
-    """Rows that are right less often than they say, by a sigmoid."""
+    """Rows that are right less often than their stated confidence, by a sigmoid."""
     random = np.random.default_rng(seed)
-    said = np.round(random.beta(4, 1, n), 2).clip(0.01, 0.99)
-    odds = np.array([log_odds(value) for value in said])
-    return said.tolist(), (random.random(n) < 1 / (1 + np.exp(-(0.6 * odds - 0.5)))).tolist()
+    stated = np.round(random.beta(4, 1, n), 2).clip(0.01, 0.99)
+    odds = np.array([log_odds(value) for value in stated])
+    return stated.tolist(), (random.random(n) < 1 / (1 + np.exp(-(0.6 * odds - 0.5)))).tolist()
 
 
-def test_what_is_applied_is_what_the_libraries_predict() -> None:
-    said, right = overconfident(600)
+def test_applied_values_match_the_libraries_predictions() -> None:
+    stated, right = overconfident(600)
     grid = np.linspace(0, 1, 101)
     ends = 1 / 602
-    isotonic = IsotonicRegression(y_min=ends, y_max=1 - ends, out_of_bounds="clip").fit(said, np.array(right, float))
-    ours = calibration(method="isotonic", points=fit_calibration(said, right, Method.isotonic).points)
-    assert [ours.of(value) for value in grid] == pytest.approx(isotonic.predict(grid).tolist(), abs=1e-6)
-    odds = np.array([[log_odds(value)] for value in said])
+    isotonic = IsotonicRegression(y_min=ends, y_max=1 - ends, out_of_bounds="clip").fit(stated, np.array(right, float))
+    applied = calibration(method="isotonic", points=fit_calibration(stated, right, Method.isotonic).points)
+    assert [applied.of(value) for value in grid] == pytest.approx(isotonic.predict(grid).tolist(), abs=1e-6)
+    odds = np.array([[log_odds(value)] for value in stated])
     smoothed = np.where(right, (sum(right) + 1) / (sum(right) + 2), 1 / (600 - sum(right) + 2))  # Platt's own targets
     weights = np.concatenate([smoothed, 1 - smoothed])
     platt = LogisticRegression(C=1e4, max_iter=1000).fit(np.vstack([odds, odds]), [1] * 600 + [0] * 600, weights)
-    fit = fit_calibration(said, right, Method.platt)
+    fit = fit_calibration(stated, right, Method.platt)
     sigmoid = calibration(slope=fit.slope, intercept=fit.intercept, ends=fit.ends)
     expected = platt.predict_proba(np.array([[log_odds(value)] for value in grid]))[:, 1].clip(ends, 1 - ends)
     assert [sigmoid.of(value) for value in grid] == pytest.approx(expected.tolist(), abs=1e-6)
@@ -66,27 +66,27 @@ def test_what_is_applied_is_what_the_libraries_predict() -> None:
 
 def test_the_method_is_chosen_by_held_out_loss_and_helps() -> None:
     fit = fit_calibration(*overconfident(600))
-    assert fit.chosen == "platt", "the simpler one, where the other is no better by a standard error"
+    assert fit.chosen == "platt", "the simpler method, unless the other is better by a standard error"
     assert fit.held_out[fit.chosen].log_loss < fit.raw.log_loss
     assert fit.held_out[fit.chosen].reliability.ece < fit.raw.reliability.ece / 2
 
 
-def test_confidences_that_are_as_good_as_they_get_are_left_alone() -> None:
+def test_well_calibrated_confidences_are_left_alone() -> None:
     random = np.random.default_rng(1)
-    said = random.uniform(0.02, 0.98, 3000)
-    fit = fit_calibration(said.tolist(), (random.random(3000) < said).tolist())
+    stated = random.uniform(0.02, 0.98, 3000)
+    fit = fit_calibration(stated.tolist(), (random.random(3000) < stated).tolist())
     assert fit.chosen is None
 
 
-def test_confidences_that_are_upside_down_are_levelled_not_turned() -> None:
-    said, right = overconfident(600)
-    fit = fit_calibration(said, [not value for value in right], Method.platt)
+def test_inverted_confidences_are_flattened_but_not_reversed() -> None:
+    stated, right = overconfident(600)
+    fit = fit_calibration(stated, [not value for value in right], Method.platt)
     assert fit.slope == pytest.approx(0, abs=1e-6)
     level = calibration(slope=fit.slope, intercept=fit.intercept)
     assert level.of(0.1) == pytest.approx(level.of(0.9)) == pytest.approx(1 - sum(right) / 600, abs=1e-6)
 
 
-def test_too_few_rows_of_a_kind_are_refused() -> None:
+def test_too_few_right_or_wrong_rows_are_refused() -> None:
     with pytest.raises(UsageError, match="95 right and 5 wrong; at least 10 of each are needed"):
         fit_calibration([0.9] * 100, [True] * 95 + [False] * 5)
 
@@ -110,12 +110,12 @@ def test_a_calibration_is_monotone_and_stays_in_bounds(
         assert 0 <= low <= high <= 1
 
 
-def test_a_calibration_holds_for_its_own_prompt_model_and_kind_only() -> None:
-    ours = calibration()
+def test_a_calibration_applies_only_to_its_own_prompt_model_and_kind() -> None:
+    applied = calibration()
     fitting: dict[str, Any] = {"prompt": "p", "model": "m", "kind": ConfidenceKind.reported, "offline": False}
-    assert fitting_calibration([ours], **fitting) is ours
+    assert fitting_calibration([applied], **fitting) is applied
     for change in ({"prompt": "q"}, {"model": "n"}, {"kind": ConfidenceKind.logprobs}, {"offline": True}):
-        assert fitting_calibration([ours], **{**fitting, **change}) is None
+        assert fitting_calibration([applied], **{**fitting, **change}) is None
 
 
 def test_a_file_keeps_one_calibration_for_each_subject(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_file_keeps_one_calibration_for_each_subject(tmp_path: Path) -> None:
         load_calibrations(path)
 
 
-def test_the_file_lies_beside_the_task(tmp_path: Path) -> None:
+def test_the_calibration_file_is_next_to_the_task_file(tmp_path: Path) -> None:
     (tmp_path / "mail.toml").touch()
     assert calibration_path(str(tmp_path / "mail.toml")) == tmp_path / "mail.calibration.json"
     assert (calibration_path("ag_news"), calibration_path(None)) == (
@@ -140,22 +140,22 @@ def test_the_file_lies_beside_the_task(tmp_path: Path) -> None:
         calibration_path("gone.toml")
 
 
-def test_runs_apply_it_without_the_libraries() -> None:
+def test_runs_apply_a_calibration_without_the_libraries() -> None:
     code = "import sys, llmbatch.session.run; sys.exit(any(m in sys.modules for m in ('numpy', 'sklearn', 'scipy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_models_own_word_stands_in_for_log_probabilities_that_do_not_come() -> None:
+def test_missing_log_probabilities_fall_back_to_the_stated_confidence() -> None:
     plan = make_plan(load_task(None), ModelChoice(confidence=ConfidenceKind.logprobs), offline=True)
     answer = Answer("legal", 0.7, None, repaired=False)
     completion = Completion('{"category":"legal"}', None, "stop", False, None, None, None, None)
     fitted = calibration(prompt=plan.prompt, model=plan.question.model, offline=True, slope=2.0)
     score = Scorer(plan, [fitted]).score(answer, completion)
     assert (score.kind, score.raw, score.flags) == (ConfidenceKind.reported, 0.7, ("logprobs_missing",))
-    assert score.confidence == fitted.of(0.7), "what was fitted to stated by the model holds for it"
+    assert score.confidence == fitted.of(0.7), "a calibration of stated confidences applies"
 
 
-def test_a_line_is_read_by_the_runs_present_calibration() -> None:
+def test_a_line_is_read_with_the_runs_current_calibration() -> None:
     line = LedgerLine(
         row=0,
         id="a",

@@ -1,4 +1,4 @@
-"""Arms side by side: the figures beside references', and real runs on the same rows."""
+"""Comparing arms: figures against reference libraries, and real runs on the same rows."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def arm(name: str, labels: list[str | None], **changes: Any) -> Arm:
     return Arm(name, name, "task", tuple(ArmAnswer(label, 0.9, None, **fields) for label in labels))
 
 
-def test_agreement_kappa_and_mcnemar_are_the_references() -> None:
+def test_agreement_kappa_and_mcnemar_match_references() -> None:
     random = np.random.default_rng(4)
     gold = [str(label) for label in random.choice(list("abc"), 200)]
     one, two = (
@@ -54,7 +54,7 @@ def test_agreement_kappa_and_mcnemar_are_the_references() -> None:
     assert (versus.cost_ratio, versus.latency_ratio) == (3.0, 0.5)
 
 
-def test_so_many_rows_show_the_difference_four_times_in_five() -> None:
+def test_the_planned_number_of_rows_shows_the_difference_in_80_percent_of_cases() -> None:
     rows = rows_to_tell(0.05, 0.12)
     assert rows is not None
     random = np.random.default_rng(5)
@@ -65,7 +65,7 @@ def test_so_many_rows_show_the_difference_four_times_in_five() -> None:
     assert rows_to_tell(0.1, 0.1) is None
 
 
-def test_a_row_without_a_label_counts_as_wrong_and_one_never_asked_not_at_all() -> None:
+def test_a_row_without_a_label_counts_as_wrong_and_an_unasked_row_is_ignored() -> None:
     first = arm("one", ["a", None, "a", "b"])
     other = Arm("two", "two", "task", (*arm("two", ["a", "a", "b"]).answers, None))
     comparison = compare([first, other], ["a", "a", "a", None])
@@ -78,7 +78,7 @@ def test_a_row_without_a_label_counts_as_wrong_and_one_never_asked_not_at_all() 
     assert nothing.versus[0].agreement.value is None
 
 
-def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path: Path) -> None:
+def test_two_models_label_the_same_rows_once(served: Served, tmp_path: Path) -> None:
     rows = rows_of("ag_news")
     source = write_jsonl(tmp_path / "docs.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows])
     gold = write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows[100:]])
@@ -105,10 +105,10 @@ def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path:
     assert compared.comparison.versus[0].cost_ratio is not None
 
     more = compare_runs(CompareOptions(**{**options_of(options), "rows": 30}), Observer)
-    assert (served.requests - before, more.rows) == (60, 30), "a larger sample holds the smaller"
+    assert (served.requests - before, more.rows) == (60, 30), "a larger sample contains the smaller one"
     poor = Sending(base_url=served.url, budget=BudgetOptions(max_cost_nanousd=1000))
     stopped = compare_runs(CompareOptions(**{**options_of(options), "rows": 40, "sending": poor}), Observer)
-    assert (stopped.exit_code, served.requests - before) == (5, 60), "what all arms have cost counts"
+    assert (stopped.exit_code, served.requests - before) == (5, 60), "the cost of all arms counts"
     assert any("stopped" in note for note in stopped.notes)
     assert json.dumps(compared_json(stopped))
     stream = io.StringIO()
@@ -117,7 +117,7 @@ def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path:
     assert max(map(len, stream.getvalue().splitlines())) <= 80
 
 
-def test_what_an_arm_failed_first_still_counts_when_it_is_run_again(served: Served, tmp_path: Path) -> None:
+def test_an_arms_first_failures_still_count_when_it_is_rerun(served: Served, tmp_path: Path) -> None:
     rows = rows_of("ag_news")[:30]
     source = write_jsonl(tmp_path / "docs.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows])
     gold = write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
@@ -140,11 +140,11 @@ def test_what_an_arm_failed_first_still_counts_when_it_is_run_again(served: Serv
     name = json.loads((ledger.parent / "run.json").read_text())["model"]
     before, after = (next(arm for arm in one.comparison.arms if arm.model == name) for one in (first, again))
     assert (before.invalid.count, after.invalid.count) == (0, 4)
-    assert (before.labelled.count, after.labelled.count) == (20, 16), "a time-out is made good by the later answer"
+    assert (before.labelled.count, after.labelled.count) == (20, 16), "a later answer replaces a timeout"
     assert before.cost_nanousd is not None
     assert after.cost_nanousd is not None
     assert after.cost_nanousd > before.cost_nanousd
-    assert (len(first.looks), len(again.looks)) == (1, 1), "the same rows again are no new look"
+    assert (len(first.looks), len(again.looks)) == (1, 1), "the same rows are not counted as another look"
     more = compare_runs(CompareOptions(**{**options_of(options), "rows": 25}), Observer)
     assert [look.rows for look in more.looks] == [20, 25]
     assert more.comparison.looks == 2
@@ -154,7 +154,7 @@ def options_of(options: CompareOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in options.__slots__}
 
 
-def test_one_arm_or_other_labels_cannot_be_compared(tmp_path: Path) -> None:
+def test_a_single_arm_or_arms_with_different_labels_are_refused(tmp_path: Path) -> None:
     source = str(write_jsonl(tmp_path / "docs.jsonl", [{"id": 1, "text": "x"}]))
     with pytest.raises(UsageError, match="nothing to compare"):
         compare_runs(CompareOptions((source,), models=("m", "m")), Observer)

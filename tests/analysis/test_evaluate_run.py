@@ -1,4 +1,4 @@
-"""A run folder put beside gold labels, and what a person sees of it."""
+"""Evaluating a run folder against gold labels, and how the evaluation is shown."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def rendered(evaluation: Evaluation, width: int = 80) -> str:
 
 @pytest.fixture(scope="module")
 def banking(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """Rows with everything that can be odd about them, evaluated."""
+    """An evaluation of rows with every oddity: escape codes, a repeated id, a failure, unknown gold."""
     folder = tmp_path_factory.mktemp("banking")
     rows = rows_of("banking77")[:60]
     rows[0] = {**rows[0], "text": f"{ESCAPE} Where is my PIN?", "gold": "get_physical_card"}
@@ -65,15 +65,15 @@ def test_every_row_is_accounted_for(banking: Evaluation) -> None:
     assert "gold rows with a label that is not in the task: 1" in notes
 
 
-def test_untrusted_text_does_nothing_on_the_screen(banking: Evaluation) -> None:
+def test_untrusted_text_is_harmless_on_the_screen(banking: Evaluation) -> None:
     screen = rendered(banking)
     assert "\x1b" not in screen
     assert "\x07" not in screen
-    assert "[red]" in screen, "no markup either"
+    assert "[red]" in screen, "markup is not interpreted"
     assert max(map(len, screen.splitlines())) <= 80
 
 
-def test_all_of_it_is_json(banking: Evaluation) -> None:
+def test_an_evaluation_is_valid_json(banking: Evaluation) -> None:
     data = evaluation_json(banking)
     assert dump_line(data)
     assert data["confusion_matrix"]["labels"] == [label["label"] for label in data["labels"]]
@@ -83,17 +83,17 @@ def test_all_of_it_is_json(banking: Evaluation) -> None:
     )
 
 
-def test_the_picture_takes_labels_for_text(banking: Evaluation, tmp_path: Path) -> None:
+def test_the_plot_shows_labels_as_plain_text(banking: Evaluation, tmp_path: Path) -> None:
     scores = banking.scores
-    odd = replace(scores, labels=(replace(scores.labels[0], label=ESCAPE), *scores.labels[1:]))
-    save_plot(replace(banking, scores=odd), tmp_path / "plot.svg")
+    hostile = replace(scores, labels=(replace(scores.labels[0], label=ESCAPE), *scores.labels[1:]))
+    save_plot(replace(banking, scores=hostile), tmp_path / "plot.svg")
     picture = (tmp_path / "plot.svg").read_text()
     assert picture.count("<svg") == 1
     assert "<script" not in picture
 
 
 @pytest.mark.parametrize("name", ["plot.gif", "nowhere/plot.png"])
-def test_a_picture_that_cannot_be_saved_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+def test_a_plot_that_cannot_be_saved_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="--plot"):
         check_plot(tmp_path / name)
 
@@ -106,21 +106,19 @@ def test_gold_of_other_rows_is_refused(classify: Classify, tmp_path: Path) -> No
         evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.98)
 
 
-def test_gold_of_the_easy_rows_alone_is_told(classify: Classify, tmp_path: Path) -> None:
+def test_gold_for_easy_rows_only_is_noted(classify: Classify, tmp_path: Path) -> None:
     rows = rows_of("ag_news")[:150]
     classify(rows, "ag_news")
     results = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
-    sure = {row["id"] for row in map(json.loads, results) if row["confidence"] > 0.75}
-    write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in sure])
+    confident = {row["id"] for row in map(json.loads, results) if row["confidence"] > 0.75}
+    write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in confident])
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert any("differ from the run's other rows" in note for note in evaluation.notes)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("gold_label", [None, "Sports"])
-def test_the_smallest_runs_have_figures_too(
-    classify: Classify, tmp_path: Path, rows: int, gold_label: str | None
-) -> None:
+def test_the_smallest_runs_have_figures(classify: Classify, tmp_path: Path, rows: int, gold_label: str | None) -> None:
     texts = rows_of("ag_news")[:rows]
     classify(texts, "ag_news", review_below=0.0)
     write_jsonl(tmp_path / "gold.jsonl", [{"id": texts[0]["id"], "label": gold_label or texts[0]["gold"]}])
@@ -129,7 +127,7 @@ def test_the_smallest_runs_have_figures_too(
     assert rendered(evaluation)
 
 
-def test_what_the_details_come_to_stands_at_the_end(banking: Evaluation) -> None:
+def test_the_summary_comes_after_the_details(banking: Evaluation) -> None:
     lines = rendered(banking).splitlines()
     headline = next(number for number, line in enumerate(lines) if line.startswith("Evaluated"))
     assert len(lines) - headline < 20

@@ -1,4 +1,4 @@
-"""Tasks with several labels or several fields, put beside gold labels."""
+"""Evaluating tasks with several labels or several fields against gold labels."""
 
 import json
 import random
@@ -90,7 +90,7 @@ def evaluation(labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str,
     return evaluate_run(folder / "run", GoldOptions(str(folder / "gold.jsonl")), wanted=0.9)
 
 
-def test_a_row_is_right_where_all_its_fields_are(
+def test_a_row_is_right_if_all_its_fields_are(
     evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
 ) -> None:
     def value(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -101,7 +101,7 @@ def test_a_row_is_right_where_all_its_fields_are(
     assert (evaluation.scores.accuracy.count, evaluation.scores.accuracy.total) == (right, len(gold))
 
 
-def test_the_figures_of_several_labels_are_those_of_scikit_learn(
+def test_figures_of_several_labels_match_scikit_learn(
     evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
 ) -> None:
     binarizer = MultiLabelBinarizer(classes=NAMES)
@@ -133,7 +133,7 @@ def test_confusions_name_the_field(evaluation: Evaluation) -> None:
         assert confusion.answer.startswith("topic=")
 
 
-def test_all_of_it_is_shown(evaluation: Evaluation) -> None:
+def test_every_field_is_shown(evaluation: Evaluation) -> None:
     screen = rendered(evaluation)
     assert [name for name in ("topic", "names", "length", "good") if f"Field {name}" in screen] == [
         "topic", "names", "length", "good"
@@ -153,7 +153,7 @@ def test_a_gold_file_without_any_of_the_fields_is_refused(
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("topic", [None, "Sports"])
-def test_a_few_gold_rows_are_enough_for_figures(
+def test_figures_exist_for_a_few_gold_rows(
     labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]], count: int, topic: str | None
 ) -> None:
     folder = labelled[0]
@@ -174,14 +174,14 @@ def test_a_tree_is_scored_level_by_level_with_credit_for_the_right_group() -> No
         (1, 3, 3, 5),
         (2, 3, 2, 4),
     ]
-    # Shared with gold, of labels with all above them: 2 + 1 + 0 + 2 + 0 = 5, of 2 + 2 + 2 + 2 + 2 given, and 9 in gold.
+    # Labels shared with gold, ancestors included: 2 + 1 + 0 + 2 + 0 = 5, of 2 + 2 + 2 + 2 + 2 given, and 9 in gold.
     assert (found.partial.precision, found.partial.recall) == (5 / 10, 5 / 9)
     assert (found.wrong, found.wrong_within_branch) == (3, 1)
     assert [(one.gold, one.answer, one.count) for one in found.branches] == [("a", "b", 1), ("other", "a", 1)]
     assert tree_scores(gold, gold, LabelTree([Label(name=name) for name in "ab"]), range(5)) is None
 
 
-def test_several_labels_in_a_tree_get_credit_for_their_groups_too() -> None:
+def test_several_labels_in_a_tree_get_credit_for_their_groups() -> None:
     tree = LabelTree([Label(name=name) for name in ("a", "a/x", "a/y", "b", "b/z")])
     gold = [["a/x", "b/z"], ["a/x"], ["a/x", "a/y"], ["b/z"], [], []]
     answers = [["a/x", "b/z"], ["a/y"], ["a/y"], ["a/x"], ["b/z"], []]
@@ -213,7 +213,7 @@ def test_a_field_of_several_labels_is_scored_level_by_level(served: Served, tmp_
     assert "with credit for the groups that are right" in rendered(evaluation)
 
 
-def test_an_empty_cell_is_no_label_and_the_note_says_how_none_is_written(
+def test_an_empty_cell_is_not_a_label_and_the_note_explains_how_to_write_none(
     labelled: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     rows = [f"{row['id']},World,{names},1,yes" for row, names in zip(labelled[1], ("", "(none)", "firm"), strict=False)]
@@ -221,7 +221,7 @@ def test_an_empty_cell_is_no_label_and_the_note_says_how_none_is_written(
     evaluation = evaluate_run(labelled[0] / "run", GoldOptions(str(tmp_path / "gold.csv")), wanted=0.9)
     (note,) = (note for note in evaluation.notes if "without a label" in note)
     assert "gold.csv:2, 'names' empty: write (none) if no label is right; " in note
-    assert note.endswith("gold.csv:5)"), "nothing is said of a row that is empty altogether"
+    assert note.endswith("gold.csv:5)"), "an entirely empty row is not reported"
     assert evaluation.scores.accuracy.total == 2
 
 
@@ -239,7 +239,7 @@ def test_a_page_has_the_scores_of_each_field(
     assert f"<td>{evaluation.fields[2].mean_error:.2f}</td>" in page
 
 
-def test_the_domains_of_intents_are_a_level_of_their_own(served: Served, tmp_path: Path) -> None:
+def test_intent_domains_are_a_separate_level(served: Served, tmp_path: Path) -> None:
     gold = [("freeze my account please", "freeze_account"), ("what is my pto balance", "pto_balance"), ("uh", "none")]
     rows = [{"id": str(n), "text": text} for n, (text, _) in enumerate(gold)]
     classify_into(tmp_path, served, rows, "clinc150")

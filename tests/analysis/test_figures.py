@@ -1,4 +1,4 @@
-"""Every figure beside one that a reference computes independently."""
+"""Every figure against one that a reference computes independently."""
 
 import math
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ LABELS = ("a", "b", "c", "never")
 
 
 @given(st.integers(0, 400), st.integers(1, 400))
-def test_intervals_are_wilsons(count: int, more: int) -> None:
+def test_intervals_match_wilson(count: int, more: int) -> None:
     total = count + more
-    ours = proportion(count, total)
+    interval = proportion(count, total)
     low, high = proportion_confint(count, total, method="wilson")
-    assert [ours.low, ours.high] == pytest.approx([low, high], abs=1e-9)
+    assert [interval.low, interval.high] == pytest.approx([low, high], abs=1e-9)
 
 
-def test_scores_are_those_of_the_definitions() -> None:
+def test_scores_match_their_definitions() -> None:
     gold = list("aaaaabbbbcca")
     answers: list[str | None] = [*"aaabcbbbacc", None]
     scores = score(gold, answers, LABELS)
@@ -37,13 +37,13 @@ def test_scores_are_those_of_the_definitions() -> None:
     assert scores.matrix == ((3, 1, 1), (1, 3, 0), (0, 0, 2))
     assert scores.kappa == pytest.approx(cohens_kappa(np.array(scores.matrix)).kappa)
     assert scores.macro.recall == pytest.approx((3 / 5 + 3 / 4 + 1) / 3)
-    assert scores.weighted.recall == pytest.approx(scores.accuracy.value), "recall by gold rows is accuracy"
+    assert scores.weighted.recall == pytest.approx(scores.accuracy.value), "weighted recall is accuracy"
     assert (scores.accuracy.count, scores.accuracy.total) == (8, 11)
     assert (scores.coverage.count, scores.coverage.total) == (11, 12)
     assert (scores.accuracy_of_all.count, scores.accuracy_of_all.total) == (8, 12)
 
 
-def test_what_cannot_be_said_is_not_said() -> None:
+def test_undefined_figures_are_none() -> None:
     scores = score(["a", "a"], ["a", "b"], LABELS)
     assert [(label.precision, label.recall) for label in scores.labels] == [(1, 0.5), (0, None)]
     assert score(["a"], ["a"], LABELS).kappa is None
@@ -53,7 +53,7 @@ def test_what_cannot_be_said_is_not_said() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=200))
-def test_calibration_errors_are_those_of_the_definitions(rows: list[tuple[float, bool]]) -> None:
+def test_calibration_errors_match_their_definitions(rows: list[tuple[float, bool]]) -> None:
     confidences, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     found = reliability([float(value) for value in confidences], [bool(value) for value in right])
     assert found is not None
@@ -75,7 +75,7 @@ def made_up(n: int, seed: int) -> tuple[list[float], list[bool]]:
     return [float(value) for value in confidences], [bool(value) for value in random.random(n) < confidences]
 
 
-def test_a_threshold_row_counts_what_passes_and_what_people_get() -> None:
+def test_a_threshold_row_counts_passed_rows_and_rows_for_review() -> None:
     confidences, right = made_up(1500, 1)
     run = [*confidences, *np.linspace(0, 1, 500)]
     table = thresholds(confidences, right, run, wanted=0.9)
@@ -86,13 +86,13 @@ def test_a_threshold_row_counts_what_passes_and_what_people_get() -> None:
         assert row.to_people == sum(value < row.threshold for value in run)
         low, _ = proportion_confint(row.right, row.passed, alpha=2 * (1 - table.level), method="beta")
         assert row.at_least == pytest.approx(low)
-    assert table.rows[0].passed == 1500, "the loosest lets all pass"
+    assert table.rows[0].passed == 1500, "the loosest threshold passes every row"
     assert table.recommended.at_least >= 0.9
     assert not any(row.shown for row in table.rows if row.threshold < table.recommended.threshold)
 
 
-def test_a_recommended_threshold_keeps_its_word() -> None:
-    """Of many small golds, hardly any leads to a threshold that is less precise than wanted on all rows."""
+def test_a_recommended_threshold_reaches_the_wanted_precision() -> None:
+    """Of many small gold sets, few give a threshold with less than the wanted precision on all rows."""
     confidences, right = made_up(20_000, 2)
     order = np.argsort(confidences)[::-1]
     said, was = np.array(confidences)[order], np.array(right)[order]
@@ -108,7 +108,7 @@ def test_a_recommended_threshold_keeps_its_word() -> None:
     assert broken <= 0.05 * 40
 
 
-def test_too_little_gold_is_told_and_not_glossed_over() -> None:
+def test_too_little_gold_is_reported() -> None:
     table = thresholds([0.9] * 50, [True] * 50, [0.9] * 50, wanted=0.98)
     assert table.recommended is None
     assert table.least_gold_rows == math.ceil(math.log(0.05) / math.log(0.98)) == 149
@@ -122,18 +122,18 @@ def remark(confidences: Sequence[float], right: Sequence[bool]) -> str:
     return thresholds(confidences, right, confidences, wanted=0.95).remark or ""
 
 
-def test_why_no_threshold_is_recommended_says_what_would_help() -> None:
+def test_the_remark_without_a_threshold_says_what_would_help() -> None:
     assert "no threshold reaches it: the best is 50.0%" in remark([0.9] * 400, [True, False] * 200)
     assert "gold rows might demonstrate it" in remark([0.9] * 400, [True] * 384 + [False] * 16)
     assert remark([], []).startswith("0 gold rows")
 
 
 @pytest.mark.parametrize(("text", "value"), [("98%", 0.98), ("0.98", 0.98), (" 99.5% ", 0.995)])
-def test_a_precision_is_read_as_people_write_it(text: str, value: float) -> None:
+def test_a_precision_is_read_as_a_share_or_a_percentage(text: str, value: float) -> None:
     assert parse_precision(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["100%", "1", "0", "98", "nan", "much"])
-def test_a_precision_that_no_rows_could_show_is_refused(text: str) -> None:
+def test_a_precision_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--precision"):
         parse_precision(text)

@@ -1,6 +1,6 @@
-"""The whole path on real data: classify, evaluate, calibrate, classify with the new threshold, evaluate again.
+"""The whole workflow on real data: classify, evaluate, calibrate, classify with the new threshold, evaluate again.
 
-Every figure is computed once more by libraries that llmbatch does not use, or by hand.
+Every figure is recomputed by libraries that llmbatch does not use, or by hand.
 """
 
 import json
@@ -26,22 +26,22 @@ WANTED = 0.8
 
 
 def answers(run: Path) -> dict[str, dict[str, Any]]:
-    """What the run's files say, by id."""
+    """The rows of the run's result files, by id."""
     views = (run / f"{name}.jsonl" for name in ("results", "review"))
     return {row["id"]: row for view in views for row in map(json.loads, view.read_text().splitlines())}
 
 
 def check_against_references(evaluation: Evaluation, run: Path, gold: dict[str, str]) -> None:
-    said = answers(run)
-    right = np.array([said[row]["category"] == label for row, label in gold.items()])
-    confidence = np.array([said[row]["confidence"] for row in gold])
+    answered = answers(run)
+    right = np.array([answered[row]["category"] == label for row, label in gold.items()])
+    confidence = np.array([answered[row]["confidence"] for row in gold])
     accuracy = evaluation.scores.accuracy
     assert (accuracy.count, accuracy.total) == (right.sum(), len(right))
     assert [accuracy.low, accuracy.high] == pytest.approx(proportion_confint(right.sum(), len(right), method="wilson"))
-    labels = sorted({*gold.values(), *(row["category"] for row in said.values())})
+    labels = sorted({*gold.values(), *(row["category"] for row in answered.values())})
     table = np.zeros((len(labels), len(labels)))
     for row, label in gold.items():
-        table[labels.index(label), labels.index(said[row]["category"])] += 1
+        table[labels.index(label), labels.index(answered[row]["category"])] += 1
     assert evaluation.scores.kappa == pytest.approx(cohens_kappa(table).kappa)
     precision = np.divide(table.diagonal(), table.sum(0), out=np.zeros(len(labels)), where=table.sum(0) > 0)
     recall = np.divide(table.diagonal(), table.sum(1), out=np.zeros(len(labels)), where=table.sum(1) > 0)
@@ -76,7 +76,7 @@ def test_classify_evaluate_calibrate_and_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # a packaged task's calibration lies in the current folder
+    monkeypatch.chdir(tmp_path)  # a packaged task's calibration is written to the current folder
     rows, choice, run = rows_of(task), ModelChoice(confidence=kind), tmp_path / "run"
     before = served.requests
     classify(rows, task, choice=choice)
@@ -94,11 +94,11 @@ def test_classify_evaluate_calibrate_and_again(
     assert calibrated.file.resolve() == tmp_path / f"{task}.calibration.json"
 
     second = evaluate_run(run, options, wanted=WANTED)
-    assert second.reliability == first.reliability, "a run keeps the confidences that it was made with"
+    assert second.reliability == first.reliability, "a run keeps its original confidences"
     below = second.thresholds.recommended
     threshold = 0.5 if below is None else below.threshold
     summary = classify(rows, task, choice=choice, review_below=threshold)
-    assert served.requests - before == sent, "a new calibration asks nothing anew"
+    assert served.requests - before == sent, "a new calibration sends no requests"
     again = evaluate_run(run, options, wanted=WANTED)
     check_against_references(again, run, gold)
     assert again.reliability is not None
@@ -111,7 +111,7 @@ def test_classify_evaluate_calibrate_and_again(
 
     classify([{**rows[0], "text": "Yet another text."}, *rows], task, choice=choice, review_below=threshold)
     newest = ledger(run)[-1]
-    assert newest["confidence"] != newest["confidence_raw"], "the ledger keeps both"
+    assert newest["confidence"] != newest["confidence_raw"], "the ledger stores both"
 
 
 def ledger(run: Path) -> list[dict[str, Any]]:

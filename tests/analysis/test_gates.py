@@ -1,4 +1,4 @@
-"""Gates of a job: judged by the worse end of an interval, with exit code 3 where one fails."""
+"""Quality gates: judged by the worse end of an interval, with exit code 3 if one fails."""
 
 import json
 import re
@@ -35,13 +35,13 @@ def test_accuracy_is_judged_by_the_lower_end_of_its_interval(evaluated: tuple[Pa
     assert accuracy.value is not None
     assert accuracy.low is not None
     (gate,) = gates(evaluated[1], Wanted(accuracy=accuracy.value))
-    assert not gate.passed, "what was found is no proof of what is"
+    assert not gate.passed, "the measured value alone is not enough"
     (gate,) = gates(evaluated[1], Wanted(accuracy=accuracy.low))
     assert gate.passed
     assert gate.judged == accuracy.low
 
 
-def test_a_labels_f1_has_the_interval_of_the_rows_that_it_is_about(evaluated: tuple[Path, Evaluation]) -> None:
+def test_a_labels_f1_interval_comes_from_its_own_rows(evaluated: tuple[Path, Evaluation]) -> None:
     score = evaluated[1].scores.labels[0]
     rows = score.gold + score.given - score.right
     (gate,) = gates(evaluated[1], Wanted(f1=((score.label, 0.5),)))
@@ -49,10 +49,10 @@ def test_a_labels_f1_has_the_interval_of_the_rows_that_it_is_about(evaluated: tu
     low, _ = wilson(score.right / rows, rows)
     assert gate.judged == pytest.approx(2 * low / (1 + low))
     share = score.right / rows
-    assert score.f1 == pytest.approx(2 * share / (1 + share)), "F1 is that function of the share"
+    assert score.f1 == pytest.approx(2 * share / (1 + share)), "F1 is this function of the share"
 
 
-def test_the_share_in_review_is_that_of_the_whole_run(evaluated: tuple[Path, Evaluation]) -> None:
+def test_the_review_share_is_that_of_the_whole_run(evaluated: tuple[Path, Evaluation]) -> None:
     folder, evaluation = evaluated
     review = len((folder / "run" / "review.jsonl").read_text().splitlines())
     (gate,) = gates(evaluation, Wanted(review=review / 60))
@@ -61,7 +61,7 @@ def test_the_share_in_review_is_that_of_the_whole_run(evaluated: tuple[Path, Eva
     assert not gate.passed
 
 
-def test_a_label_without_rows_shows_nothing(evaluated: tuple[Path, Evaluation], tmp_path: Path) -> None:
+def test_a_label_without_rows_fails_its_gate(evaluated: tuple[Path, Evaluation], tmp_path: Path) -> None:
     folder, evaluation = evaluated
     given = {label.label for label in evaluation.scores.labels}
     write_jsonl(tmp_path / "one.jsonl", [{"id": rows_of("ag_news")[0]["id"], "label": rows_of("ag_news")[0]["gold"]}])
@@ -86,7 +86,7 @@ def test_a_report_for_ci_servers(evaluated: tuple[Path, Evaluation], tmp_path: P
     ("accuracy", "f1", "review"),
     [("90 percent", (), None), ("120%", (), None), (None, ("80%",), None), (None, ("a=b",), None), (None, (), "-1")],
 )
-def test_what_is_no_gate_is_refused(accuracy: str | None, f1: tuple[str, ...], review: str | None) -> None:
+def test_an_invalid_gate_is_refused(accuracy: str | None, f1: tuple[str, ...], review: str | None) -> None:
     with pytest.raises(UsageError):
         parse_wanted(accuracy, f1, review)
 
@@ -96,7 +96,7 @@ def test_a_label_that_the_task_does_not_have_is_refused(evaluated: tuple[Path, E
         gates(evaluated[1], parse_wanted(None, ("spam=80%",), None))
 
 
-def test_the_command_ends_with_3_where_a_gate_fails(evaluated: tuple[Path, Evaluation], tmp_path: Path) -> None:
+def test_the_command_exits_with_3_if_a_gate_fails(evaluated: tuple[Path, Evaluation], tmp_path: Path) -> None:
     folder, evaluation = evaluated
     program = Program(tmp_path)
     command = ("evaluate", folder / "run", "--gold", folder / "gold.jsonl")
@@ -111,7 +111,7 @@ def test_the_command_ends_with_3_where_a_gate_fails(evaluated: tuple[Path, Evalu
 
 
 @given(st.text())
-def test_no_text_acts_as_markup_or_as_a_workflow_command(text: str) -> None:
+def test_no_text_is_interpreted_as_markup_or_as_a_workflow_command(text: str) -> None:
     shown = github._text(text)
     assert not re.search(r"[<>|`*\[\]()\n\r]", shown)
     for escaped in (github._data(text), github._property(text)):

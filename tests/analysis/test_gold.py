@@ -1,4 +1,4 @@
-"""Gold labels from files as people have them."""
+"""Gold labels read from files of various forms."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_number_and_a_text_are_different_ids(tmp_path: Path) -> None:
     assert (found(labels, 1), found(labels, "1"), found(labels, True)) == ("spam", "ham", None)
 
 
-def test_a_csv_cell_has_no_type_and_stands_for_the_number_too(tmp_path: Path) -> None:
+def test_a_csv_cell_has_no_type_and_matches_the_number_too(tmp_path: Path) -> None:
     labels = gold(tmp_path, "gold.csv", "id,label\n1,spam\n007,ham\n")
     assert (found(labels, 1), found(labels, "1"), found(labels, "007"), found(labels, 7)) == (
         "spam",
@@ -40,7 +40,7 @@ def test_a_csv_cell_has_no_type_and_stands_for_the_number_too(tmp_path: Path) ->
     )
 
 
-def test_the_runs_own_cells_have_no_type_either(tmp_path: Path) -> None:
+def test_the_runs_own_csv_cells_have_no_type_either(tmp_path: Path) -> None:
     labels = gold(tmp_path, "gold.jsonl", '{"id": 1, "label": "spam"}\n')
     assert (found(labels, "1", typed=False), found(labels, "1"), found(labels, "01", typed=False)) == (
         "spam",
@@ -49,18 +49,18 @@ def test_the_runs_own_cells_have_no_type_either(tmp_path: Path) -> None:
     )
 
 
-def test_labels_are_read_as_answers_are_by_alias_and_in_any_case(tmp_path: Path) -> None:
+def test_labels_are_read_like_answers_by_alias_and_in_any_case(tmp_path: Path) -> None:
     labels = gold(tmp_path, "gold.tsv", "doc_id\tcategory\na\tJUNK\nb\t Ham\n")
     assert (found(labels, "a"), found(labels, "b")) == ("spam", "ham")
 
 
-def test_without_ids_rows_are_found_by_their_place(tmp_path: Path) -> None:
+def test_without_ids_rows_are_matched_by_position(tmp_path: Path) -> None:
     labels = gold(tmp_path, "gold.csv", "expected\nspam\n\nham\n")
     assert labels.by_row
     assert [labels.key_for(row, "x", typed=True) for row in range(3)] == [("row", 0), ("row", 1), None]
 
 
-def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> None:
+def test_every_skipped_row_is_reported_with_its_position(tmp_path: Path) -> None:
     lines = [
         '{"id": "a", "category": "spam"}',
         '{"id": "a", "category": "spam"}',
@@ -81,14 +81,14 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
     issues = labels.issues
     assert (issues.repeated, issues.contradicting, issues.unlabelled, issues.without_id) == (1, 3, 1, 1)
     assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 2, {"tofu": 1})
-    told = " ".join(gold_issue_notes(issues))
+    notes = " ".join(gold_issue_notes(issues))
     for part in (
         "gold.jsonl:4 id 'b': spam or ham",
         "'tofu' 1",
         "gold.jsonl:9 is not JSON",
         "without a human decision",
     ):
-        assert part in told
+        assert part in notes
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
         ("id,label\n", "no rows"),
     ],
 )
-def test_a_file_of_no_use_is_refused_with_the_reason(tmp_path: Path, content: str, message: str) -> None:
+def test_an_unusable_file_is_refused_with_the_reason(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(UsageError) as refused:
         gold(tmp_path, "gold.csv", content)
     assert message in refused.value.message

@@ -1,4 +1,4 @@
-"""Review thresholds of labels: found on gold, stored beside the task, and used wherever review is decided."""
+"""Review thresholds per label: found on gold, stored next to the task, and used wherever review is decided."""
 
 import json
 import random
@@ -67,20 +67,20 @@ def calibrated(served: Served, tmp_path_factory: pytest.TempPathFactory) -> tupl
     gold = []
     for line in lines_of(folder / "run"):
         topic, names = values_of(line)
-        unsure = topic == "World" and line["confidences"]["topic"] < LEAST_SURE
-        is_wrong = unsure or (topic == "Business" and chance.random() < 0.5)
+        uncertain = topic == "World" and line["confidences"]["topic"] < LEAST_SURE
+        is_wrong = uncertain or (topic == "Business" and chance.random() < 0.5)
         of_gold = [name for name in names if name != "(none)"]
         gold.append({"id": line["id"], "topic": "Sports" if is_wrong else topic, "names": of_gold})
     options = GoldOptions(str(write_jsonl(folder / "gold.jsonl", gold)))
     return folder, calibrate_run(folder / "run", options, method=Method.auto, out=None, wanted=WANTED)
 
 
-def test_a_label_passes_from_where_its_precision_is_shown(calibrated: tuple[Path, Calibrated]) -> None:
+def test_a_label_passes_from_the_confidence_that_shows_its_precision(calibrated: tuple[Path, Calibrated]) -> None:
     folder, found = calibrated
     assert found.thresholds is not None
     shown = found.thresholds.shown
     assert shown["topic=Sports"] < LEAST_SURE
-    assert 0.5 < shown["topic=World"], "where it is doubted, it is wrong"
+    assert 0.5 < shown["topic=World"], "wrong wherever the confidence is low"
     assert "topic=Business" not in shown
     gold = {row["id"]: row for row in map(json.loads, (folder / "gold.jsonl").read_text().splitlines())}
     for label in found.thresholds.labels:
@@ -93,25 +93,25 @@ def test_a_label_passes_from_where_its_precision_is_shown(calibrated: tuple[Path
             ]
             assert label.passed == len(passed)
             one_sided = binomtest(sum(passed), len(passed), WANTED, alternative="greater")
-            assert one_sided.pvalue < 0.05, "shown also by another library's exact test"
+            assert one_sided.pvalue < 0.05, "confirmed by another library's exact test"
 
 
-def test_what_is_stored_decides_review_everywhere(calibrated: tuple[Path, Calibrated], served: Served) -> None:
+def test_stored_thresholds_decide_review_everywhere(calibrated: tuple[Path, Calibrated], served: Served) -> None:
     folder, found = calibrated
     assert found.thresholds is not None
     sent = served.requests
     summary = classify_into(folder, served, rows_of("ag_news"), str(folder / "task.toml"), review_below=0.3)
-    assert served.requests == sent, "thresholds ask nothing anew"
+    assert served.requests == sent, "new thresholds send no requests"
     shown, others = found.thresholds.shown, found.thresholds.of_others
     expected, record = set(), load_record(RunFolder(folder / "run"))
     lines = [record.reread(line) for _, line in read_lines(folder / "run" / "ledger.jsonl")]
     now = {line.id: line.confidence for line in lines}
     for line in lines_of(folder / "run"):
-        sure = line["confidences"]
+        field_confidences = line["confidences"]
         topic, names = values_of(line)
         given = {
-            f"topic={topic}": sure["topic"],
-            **{f"names={n}": sure.get(f"names={n}", sure["names"]) for n in names},
+            f"topic={topic}": field_confidences["topic"],
+            **{f"names={n}": field_confidences.get(f"names={n}", field_confidences["names"]) for n in names},
         }
         limits = {label: shown.get(label, others) for label in given}
         too_low = any(limit is not None and given[label] < limit for label, limit in limits.items())
@@ -127,7 +127,7 @@ def test_what_is_stored_decides_review_everywhere(calibrated: tuple[Path, Calibr
     assert any("same gold file" in note for note in evaluation.notes)
 
 
-def test_without_them_a_run_has_one_threshold_again(
+def test_without_label_thresholds_a_run_has_one_threshold_again(
     calibrated: tuple[Path, Calibrated], served: Served, tmp_path: Path
 ) -> None:
     folder, _ = calibrated

@@ -1,4 +1,4 @@
-"""Runs whose labels are from several prompts or models: told apart when they are judged."""
+"""Runs with labels from several prompts or models: evaluated separately."""
 
 import io
 from pathlib import Path
@@ -24,14 +24,14 @@ OTHER = "0" * 12
 
 @pytest.fixture
 def run(classify: Classify, tmp_path: Path) -> Path:
-    """A run of 150 rows, with gold beside it."""
+    """A run of 150 rows, with a gold file."""
     rows = rows_of("banking77")[:150]
     classify(rows, "banking77")
     write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
     return tmp_path / "run"
 
 
-def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Path) -> None:
+def test_canary_rows_are_evaluated_separately_and_excluded_from_calibration(run: Path) -> None:
     gold = GoldOptions(str(run.with_name("gold.jsonl")))
     assert evaluate_run(run, gold, wanted=0.9).arms == ()
     lines = lines_of(run / "ledger.jsonl")
@@ -48,7 +48,7 @@ def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Pa
     assert any("61" in note for note in calibrated.notes)
 
 
-def test_a_doubtful_rows_own_answer_is_calibrated_though_a_stronger_model_had_the_last_word(run: Path) -> None:
+def test_an_escalated_rows_first_answer_is_used_for_calibration(run: Path) -> None:
     gold = GoldOptions(str(run.with_name("gold.jsonl")))
     before = calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit
     lines = lines_of(run / "ledger.jsonl")
@@ -57,7 +57,7 @@ def test_a_doubtful_rows_own_answer_is_calibrated_though_a_stronger_model_had_th
     assert calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit == before
 
 
-def test_with_gold_that_the_task_cannot_answer_nothing_is_recommended_or_stored(run: Path) -> None:
+def test_with_gold_labels_not_in_the_task_nothing_is_recommended_or_stored(run: Path) -> None:
     path = run.with_name("other.jsonl")
     rows = rows_of("banking77")[:150]
     write_jsonl(path, [{"id": r["id"], "label": "politics" if n % 10 == 0 else r["gold"]} for n, r in enumerate(rows)])
@@ -75,18 +75,18 @@ def test_with_gold_that_the_task_cannot_answer_nothing_is_recommended_or_stored(
         evaluate_run(run, GoldOptions(str(nothing)), wanted=0.5)
 
 
-def test_the_whole_review_queue_as_gold_is_noticed(classify: Classify, tmp_path: Path) -> None:
+def test_using_the_whole_review_queue_as_gold_is_noted(classify: Classify, tmp_path: Path) -> None:
     rows = rows_of("ag_news")[:200]
     classify(rows, "ag_news", review_below=0.6)
     run = tmp_path / "run"
-    unsure = {line.id for line in lines_of(run / "ledger.jsonl") if (line.confidence or 0) < 0.6}
-    assert unsure
-    write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in unsure])
+    uncertain = {line.id for line in lines_of(run / "ledger.jsonl") if (line.confidence or 0) < 0.6}
+    assert uncertain
+    write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in uncertain])
     evaluation = evaluate_run(run, GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert any("differ from the run's other rows" in note for note in evaluation.notes)
 
 
-def test_verdicts_of_a_jury_are_calibrated_for_its_voters_alone(run: Path) -> None:
+def test_jury_verdicts_have_a_calibration_for_those_voters_only(run: Path) -> None:
     gold, out = GoldOptions(str(run.with_name("gold.jsonl"))), run / "calibration.json"
     before = calibrate_run(run, gold, method=Method.auto, out=out)
     assert before.votes is None
@@ -98,14 +98,14 @@ def test_verdicts_of_a_jury_are_calibrated_for_its_voters_alone(run: Path) -> No
     assert (after.votes.rows, after.votes.voters) == (150, f"{lines[0].model}+other")
     assert after.votes.fit is not None
     assert after.fit is not None
-    assert after.fit.rows == 150, "votes are no answers of the run's own"
+    assert after.fit.rows == 150, "votes are not answers of the run's own model"
     calibrations = load_calibrations(out).calibrations
     assert {one.confidence for one in calibrations} == {"reported", VOTES}
     reread = Recalibration(calibrations, offline=after.offline)
     rows = rows_of("banking77")
     right = sum(line.category == rows[line.row]["gold"] for line in lines)
     calibrated = sum(reread(line).confidence or 0 for line in voted)
-    assert calibrated == pytest.approx(right, abs=5), "on the whole they are right as often as they say"
+    assert calibrated == pytest.approx(right, abs=5), "on average as accurate as their confidence"
     other = replace(voted[0], votes=(*voted[0].votes, replace(voted[0].votes[1], model="third")))
     assert reread(other) == other
     assert evaluate_run(run, gold, wanted=0.9).subject.model == lines[0].model

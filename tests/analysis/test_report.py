@@ -1,4 +1,4 @@
-"""What gold labels add to a run's page."""
+"""What gold labels add to a run's report page."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from llmbatch.report.from_run import report_run
 from tests.analysis.conftest import Classify, rows_of, write_jsonl
 
 
-def test_a_page_shows_how_many_labels_are_right_and_which_are_confused(classify: Classify, tmp_path: Path) -> None:
+def test_a_page_shows_accuracy_and_confused_labels(classify: Classify, tmp_path: Path) -> None:
     rows = rows_of("ag_news")[:30]
     classify(rows, "ag_news")
     gold = write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])

@@ -1,4 +1,4 @@
-"""What tests of the API share."""
+"""Helpers for tests of the Python API."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ TEXTS = [f"The server crashed in case {n}." for n in range(300)]
 
 
 def options(url: str, out: Path, **more: Any) -> dict[str, Any]:
-    """The options of a run that goes on for a while, one request at a time."""
+    """The options of a run that takes a while, one request at a time."""
     return {"base_url": url, "out": out, "concurrency": 1, "review_below": 0, "max_cost": 10, **more}
 
 
@@ -19,8 +19,8 @@ def is_running() -> bool:
     return any(thread.name == "llmbatch-run" for thread in threading.enumerate())
 
 
-def check_it_ended_in_order(folder: Path) -> int:
-    """A run that was interrupted: nothing goes on, and the files say what the ledger says. Returns the rows in it."""
+def check_clean_end(folder: Path) -> int:
+    """Check an interrupted run: no thread is left, and the files agree with the ledger. Returns the rows in it."""
     assert not is_running()
     results = views(folder)["results"]
     assert [row["row"] for row in results] == list(range(len(results)))

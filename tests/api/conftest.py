@@ -1,4 +1,4 @@
-"""Endpoints to call, and the settings that keep calls of the API short."""
+"""Endpoints, and settings that keep API calls short."""
 
 import signal
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ __all__ = ["endpoint", "endpoints"]
 
 @pytest.fixture
 def as_in_a_script() -> Iterator[None]:
-    """Python's own handler of Ctrl-C, which the test runner takes away from its workers."""
+    """Python's default Ctrl-C handler, which the test runner removes from its workers."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -26,7 +26,7 @@ def test_a_call_submits_and_a_later_one_collects(tmp_path: Path, endpoint: Start
 
 
 @pytest.mark.parametrize("way", ["batch", "cheapest"])
-def test_what_a_later_call_collects_needs_a_folder(endpoint: StartEndpoint, way: Any) -> None:
+def test_a_batch_to_collect_later_needs_a_folder(endpoint: StartEndpoint, way: Any) -> None:
     served = endpoint()
     options: dict[str, Any] = {"base_url": served.url, way: True}
     with pytest.raises(errors.UsageError, match="need out="):

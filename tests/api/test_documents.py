@@ -1,4 +1,4 @@
-"""What may be given as documents, and what is refused before anything is sent."""
+"""What is accepted as documents, and what is refused before anything is sent."""
 
 import io
 import math
@@ -28,7 +28,7 @@ from tests.e2e.conftest import StartEndpoint
 
 
 def written(documents: Any, folder: Path, text_fields: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """The rows of the input file that documents in memory become."""
+    """The rows of the input file written for documents in memory."""
     with workspace(documents_of(documents, text_fields), folder / "run", check=lambda: None) as place:
         return [orjson.loads(line) for line in Path(place.inputs[0]).read_bytes().splitlines()]
 
@@ -54,7 +54,7 @@ def test_texts_come_from_any_iterable(documents: Any, tmp_path: Path) -> None:
     assert written(documents, tmp_path) == texts("a", "b")
 
 
-def test_mappings_keep_their_values_as_json_has_them(tmp_path: Path) -> None:
+def test_mappings_keep_their_values_as_json(tmp_path: Path) -> None:
     row = OrderedDict(
         id=np.int64(7), text=np.str_("a"), share=np.float64(0.5), flag=np.bool_(True), vector=np.arange(2), huge=1 << 70
     )
@@ -80,7 +80,7 @@ def test_mappings_keep_their_values_as_json_has_them(tmp_path: Path) -> None:
     }
 
 
-def test_texts_stand_in_the_field_that_the_caller_names(tmp_path: Path) -> None:
+def test_texts_go_in_the_field_that_the_caller_names(tmp_path: Path) -> None:
     assert written(["a"], tmp_path, ("body",)) == [{"id": 0, "body": "a"}]
 
 
@@ -93,7 +93,7 @@ ROWS = [
 
 
 class OnlyArrow:
-    """Something that has the protocol and nothing else, as tables of other libraries have it."""
+    """An object with the Arrow protocol and nothing else, like tables of other libraries."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
@@ -125,11 +125,11 @@ def tables() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", tables())
-def test_tables_are_read_by_rows(name: str, tmp_path: Path) -> None:
+def test_tables_are_read_row_by_row(name: str, tmp_path: Path) -> None:
     assert written(tables()[name], tmp_path) == ROWS
 
 
-def test_values_of_a_table_in_memory_are_those_of_the_same_table_in_a_file(tmp_path: Path) -> None:
+def test_a_table_in_memory_has_the_same_values_as_in_a_file(tmp_path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
 
@@ -153,7 +153,7 @@ def test_values_of_a_table_in_memory_are_those_of_the_same_table_in_a_file(tmp_p
     assert written(table, tmp_path / "run") == [row.fields]
 
 
-def test_a_value_in_a_table_that_cannot_be_read_is_refused_with_its_documents(tmp_path: Path) -> None:
+def test_an_unreadable_value_in_a_table_is_refused_with_its_document_range(tmp_path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
     damaged = pa.array([b"a", b"\xff"]).cast(pa.binary()).view(pa.string())
@@ -175,11 +175,11 @@ def columns() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", columns())
-def test_a_column_by_itself_is_texts(name: str, tmp_path: Path) -> None:
+def test_a_single_column_is_read_as_texts(name: str, tmp_path: Path) -> None:
     assert [row["text"] for row in written(columns()[name], tmp_path)] == ["a", "b"]
 
 
-def test_no_library_of_tables_is_loaded_for_texts(tmp_path: Path) -> None:
+def test_no_table_library_is_loaded_for_texts(tmp_path: Path) -> None:
     import subprocess  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
@@ -195,7 +195,7 @@ async def _asynchronous() -> Any:
 
 
 class Labels(dict[str, Any]):
-    """A mapping of its own."""
+    """A dict subclass."""
 
 
 REFUSED: dict[str, Any] = {
@@ -248,7 +248,7 @@ def test_anything_else_is_refused_and_nothing_is_sent(name: str, tmp_path: Path,
     assert (server.requests, list(tmp_path.iterdir())) == (0, [])
 
 
-def test_a_generator_that_raises_is_raised_and_what_stood_there_stays(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_generators_error_is_raised_and_the_folder_is_unchanged(tmp_path: Path, endpoint: StartEndpoint) -> None:
     def broken() -> Iterator[str]:
         yield "c"
         raise ZeroDivisionError

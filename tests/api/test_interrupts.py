@@ -1,4 +1,4 @@
-"""However a call ends early: in order, with its files written, and the next call works at once."""
+"""However a call ends early, it ends cleanly with its files written, and the next call works at once."""
 
 import asyncio
 import os
@@ -12,21 +12,21 @@ import pytest
 from llmbatch import StopHandle, aclassify, classify
 from llmbatch.core.errors import Interrupted
 from llmbatch.observe.progress import Progress
-from tests.api.calling import TEXTS, check_it_ended_in_order, is_running, options
+from tests.api.calling import TEXTS, check_clean_end, is_running, options
 from tests.e2e.conftest import StartEndpoint
 
 SLOW = ("--latency", "0.02")
 
 
 def after(rows: int, act: Callable[[], object]) -> Callable[[Progress], None]:
-    """Does something once, when so many rows are done."""
+    """A progress callback that calls `act` once, when `rows` rows are done."""
     acted: list[object] = []
 
-    def look(progress: Progress) -> None:
+    def check_progress(progress: Progress) -> None:
         if progress.done >= rows and not acted:
             acted.append(act())
 
-    return look
+    return check_progress
 
 
 def send(number: signal.Signals) -> Callable[[], None]:
@@ -38,21 +38,21 @@ def send(number: signal.Signals) -> Callable[[], None]:
     ("number", "raised"),
     [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
 )
-def test_a_signal_stops_the_run_in_order_and_the_next_call_goes_on(
+def test_a_signal_stops_the_run_cleanly_and_the_next_call_resumes(
     tmp_path: Path, endpoint: StartEndpoint, number: signal.Signals, raised: type[BaseException]
 ) -> None:
     server, out = endpoint(*SLOW), tmp_path / "run"
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(number)
     with pytest.raises(raised) as stopped:
         classify(TEXTS[:40], **options(server.url, out), progress=after(3, send(number)))
-    done = check_it_ended_in_order(out)
+    done = check_clean_end(out)
     assert 3 <= done < 40
     assert done == server.requests
     if raised is SystemExit:
         assert stopped.value.args == (128 + number,)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(number)) == handlers
     assert len(classify(TEXTS[:40], **options(server.url, out))) == 40
-    assert server.requests == 40, "none is paid twice"
+    assert server.requests == 40, "no row is paid for twice"
 
 
 @pytest.mark.usefixtures("as_in_a_script")
@@ -72,7 +72,7 @@ class AlarmError(Exception):
     pass
 
 
-def test_what_another_signal_handler_raises_stops_the_run_too(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_an_exception_from_another_signal_handler_stops_the_run(tmp_path: Path, endpoint: StartEndpoint) -> None:
     def alarm(*_: object) -> None:
         raise AlarmError
 
@@ -86,10 +86,10 @@ def test_what_another_signal_handler_raises_stops_the_run_too(tmp_path: Path, en
             )
     finally:
         signal.signal(signal.SIGALRM, before)
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")
 
 
-def test_a_handler_of_the_programs_own_stays(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_callers_own_signal_handler_stays(tmp_path: Path, endpoint: StartEndpoint) -> None:
     received: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
     try:
@@ -116,11 +116,11 @@ def test_a_handle_stops_the_run_from_another_thread(tmp_path: Path, endpoint: St
     caller.start()
     caller.join()
     assert [type(error) for error in raised] == [Interrupted]
-    assert check_it_ended_in_order(out) < len(TEXTS)
+    assert check_clean_end(out) < len(TEXTS)
 
 
-class StopAtLook(StopHandle):
-    """Stops at the n-th time that the session looks whether it is stopped."""
+class StopAtCheck(StopHandle):
+    """Stops at the n-th time that the session checks for a stop."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -133,23 +133,23 @@ class StopAtLook(StopHandle):
         super().check()
 
 
-def test_a_run_that_is_stopped_at_any_look_loses_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_run_stopped_at_any_check_loses_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, out = endpoint(), tmp_path / "run"
-    documents, looks = TEXTS[:8], 0
-    for looks in range(1, 50):
-        handle = StopAtLook(looks)
+    documents, checks = TEXTS[:8], 0
+    for checks in range(1, 50):
+        handle = StopAtCheck(checks)
         try:
             run = classify(documents, **options(server.url, out), handle=handle)
         except Interrupted:
             continue
         if handle.left > 0:
             break
-    assert looks > 10
+    assert checks > 10
     assert [result.row for result in run] == list(range(8))
     assert server.requests == 8
 
 
-def test_a_handle_that_is_stopped_already_lets_nothing_be_sent(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_with_a_stopped_handle_nothing_is_sent(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, handle = endpoint(), StopHandle()
     handle.stop()
     with pytest.raises(Interrupted):
@@ -157,7 +157,7 @@ def test_a_handle_that_is_stopped_already_lets_nothing_be_sent(tmp_path: Path, e
     assert server.requests == 0
 
 
-def test_a_cancelled_task_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_cancelled_task_stops_the_run_cleanly(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, out = endpoint(*SLOW), tmp_path / "run"
 
     async def cancel() -> None:
@@ -165,17 +165,17 @@ def test_a_cancelled_task_stops_the_run_in_order(tmp_path: Path, endpoint: Start
             aclassify(
                 TEXTS,
                 **options(server.url, out),
-                progress=after(3, lambda: task.cancel()),  # noqa: PLW0108 - it is not there yet
+                progress=after(3, lambda: task.cancel()),  # noqa: PLW0108 - task is not assigned yet
             )
         )
         await task
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
-    assert 3 <= check_it_ended_in_order(out) < len(TEXTS)
+    assert 3 <= check_clean_end(out) < len(TEXTS)
 
 
-def test_a_time_out_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_timeout_stops_the_run_cleanly(tmp_path: Path, endpoint: StartEndpoint) -> None:
     async def limited() -> None:
         async with asyncio.timeout(60) as limit:
             await aclassify(
@@ -186,16 +186,16 @@ def test_a_time_out_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoi
 
     with pytest.raises(TimeoutError):
         asyncio.run(limited())
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")
 
 
-def test_a_loop_that_is_closed_leaves_no_run_behind(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_closed_loop_leaves_no_run_behind(tmp_path: Path, endpoint: StartEndpoint) -> None:
     loop = asyncio.new_event_loop()
     task = loop.create_task(
         aclassify(TEXTS, **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(3, loop.stop))
     )
     loop.run_forever()
-    task._log_destroy_pending = False  # type: ignore[attr-defined] # it is what this is about
+    task._log_destroy_pending = False  # type: ignore[attr-defined] # left pending on purpose
     coroutine = task.get_coro()
     assert coroutine is not None
     coroutine.close()
@@ -203,13 +203,13 @@ def test_a_loop_that_is_closed_leaves_no_run_behind(tmp_path: Path, endpoint: St
     for thread in threading.enumerate():
         if thread.name == "llmbatch-run":
             thread.join()
-    assert check_it_ended_in_order(tmp_path / "run") < len(TEXTS)
+    assert check_clean_end(tmp_path / "run") < len(TEXTS)
 
 
 @pytest.mark.usefixtures("as_in_a_script")
-def test_ctrl_c_in_a_loop_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_ctrl_c_in_a_loop_stops_the_run_cleanly(tmp_path: Path, endpoint: StartEndpoint) -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(
             aclassify(TEXTS, **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(3, send(signal.SIGINT)))
         )
-    check_it_ended_in_order(tmp_path / "run")
+    check_clean_end(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""What Python says about a finished run: shown in short, put beside gold labels, and what waits for a person."""
+"""A finished run in Python: its short representation, its evaluation against gold labels, and its review queue."""
 
 import asyncio
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     ],
     ids=["by id", "rows", "columns", "pandas", "arrow", "in order"],
 )
-def test_gold_labels_may_be_whatever_has_them(run: Run, gold: Any) -> None:
+def test_gold_labels_may_be_of_any_supported_type(run: Run, gold: Any) -> None:
     evaluation = run.evaluate(gold)
     assert (evaluation.accuracy.count, evaluation.accuracy.total) == (2, 3)
     assert repr(evaluation).endswith("2 of 3 right>")
@@ -68,12 +68,12 @@ def test_gold_labels_may_be_a_file_with_fields_of_any_name(run: Run, tmp_path: P
         ("nowhere.csv", "nowhere.csv"),
     ],
 )
-def test_gold_labels_that_are_none_are_refused(run: Run, gold: Any, shown: str) -> None:
+def test_invalid_gold_labels_are_refused(run: Run, gold: Any, shown: str) -> None:
     with pytest.raises(UsageError, match=shown):
         run.evaluate(gold)
 
 
-def test_a_precision_that_is_none_is_refused(run: Run) -> None:
+def test_an_invalid_precision_is_refused(run: Run) -> None:
     with pytest.raises(UsageError, match="101%"):
         run.evaluate(GOLD, precision="101%")
 
@@ -83,11 +83,11 @@ async def _evaluated_in_a_loop(folder: Path) -> float | None:
     return async_run.evaluate(["legal"]).accuracy.value
 
 
-def test_a_run_can_be_judged_in_a_running_loop(tmp_path: Path) -> None:
+def test_a_run_can_be_evaluated_in_a_running_loop(tmp_path: Path) -> None:
     assert asyncio.run(_evaluated_in_a_loop(tmp_path / "run")) == 1
 
 
-def test_a_run_is_shown_in_short(run: Run) -> None:
+def test_a_run_has_a_short_representation(run: Run) -> None:
     assert repr(run) == f"<Run of 4 rows in {run.folder}: 3 ok, 0 in review, 1 failed>"
     shown = run._repr_html_()
     assert shown.count("<progress") == 4
@@ -95,7 +95,7 @@ def test_a_run_is_shown_in_short(run: Run) -> None:
         assert text in shown
 
 
-def test_names_are_no_markup_in_a_notebook(tmp_path: Path) -> None:
+def test_names_are_escaped_in_a_notebook(tmp_path: Path) -> None:
     task = tmp_path / "<b>.toml"
     task.write_text('name = "<script>"\ninstructions = "Label."\n[[labels]]\nname = "<i>x"\n[[labels]]\nname = "&y"\n')
     run = classify(["A court."], task=task, offline=True, out=tmp_path / "<u>", spend_store="off")
@@ -104,7 +104,7 @@ def test_names_are_no_markup_in_a_notebook(tmp_path: Path) -> None:
     assert not any(tag in shown for tag in ("<script", "<i>", "<u>", "<b>"))
 
 
-def test_what_waits_for_a_person_comes_as_in_the_review(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_review_queue_has_the_order_of_the_review(tmp_path: Path, endpoint: StartEndpoint) -> None:
     url = endpoint().url
     documents = [{"id": name, "text": text} for name, text in TEXTS.items()] + [{"id": "e", "text": TEXTS["a"]}]
     run = classify(documents, **options(url, tmp_path / "run", review_below=1.0, sample="100%"))
@@ -117,7 +117,7 @@ def test_what_waits_for_a_person_comes_as_in_the_review(tmp_path: Path, endpoint
         run.review_queue(label="nonsense")
 
 
-def test_a_run_that_people_decided_about_is_read_anew(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_run_is_reread_after_human_decisions(tmp_path: Path, endpoint: StartEndpoint) -> None:
     documents = [{"id": name, "text": text} for name, text in TEXTS.items() if text.strip()]
     run = classify(documents, **options(endpoint().url, tmp_path / "run", review_below=1.0))
     assert [result.status for result in run[:]] == ["review"] * 3
@@ -132,7 +132,7 @@ def test_a_run_that_people_decided_about_is_read_anew(tmp_path: Path, endpoint: 
     assert "b" not in [item.id for item in run.review_queue()]
 
 
-def test_a_run_whose_folder_is_gone_says_so() -> None:
+def test_a_run_whose_folder_was_removed_says_so() -> None:
     with classify(["A court."], offline=True, spend_store="off") as run:
         assert run.folder.is_dir()
     for call in (run.review_queue, lambda: run.evaluate(GOLD)):
@@ -140,7 +140,7 @@ def test_a_run_whose_folder_is_gone_says_so() -> None:
             call()
 
 
-def test_labels_in_the_documents_order_are_as_many_as_the_documents(run: Run) -> None:
+def test_gold_labels_in_document_order_must_match_the_document_count(run: Run) -> None:
     with pytest.raises(UsageError, match="2 gold labels for 4 rows"):
         run.evaluate(["legal", "technical"])
 
@@ -152,7 +152,7 @@ def test_a_table_has_the_same_columns_for_rows_in_review() -> None:
         assert run.to_arrow().schema.names == ["row", "id", "status", "category", "confidence", "error", "pages"]
 
 
-def test_a_summary_is_shown_in_one_line(run: Run) -> None:
+def test_a_summary_has_a_one_line_representation(run: Run) -> None:
     assert repr(run.summary).startswith(
         f"<Summary of {run.folder}: finished, 4 rows: 3 ok, 0 in review, 1 failed; $0.00"
     )

@@ -33,7 +33,7 @@ def no_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_texts_are_labelled_at_once(endpoint: StartEndpoint) -> None:
+def test_texts_are_labelled_concurrently(endpoint: StartEndpoint) -> None:
     server = endpoint("--latency", "0.02")
     labels = labels_of(TEXTS, base_url=server.url, concurrency=16)
     assert [label.id for label in labels] == list(range(len(TEXTS)))
@@ -42,7 +42,7 @@ def test_texts_are_labelled_at_once(endpoint: StartEndpoint) -> None:
     assert server.stats["most_in_flight"] > 4
 
 
-def test_a_notebook_cell_needs_no_more() -> None:
+def test_a_labeler_works_in_a_notebook_cell() -> None:
     async def cell() -> Label:
         async with Labeler(offline=True) as labeler:
             label = await labeler.label("The contract's liability clause.", id="mail-7")
@@ -53,7 +53,7 @@ def test_a_notebook_cell_needs_no_more() -> None:
     assert (label.id, label.status, label.category) == ("mail-7", "ok", "legal")
 
 
-def test_a_failure_of_a_text_is_in_its_label(endpoint: StartEndpoint) -> None:
+def test_a_failed_text_has_the_error_in_its_label(endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "content_policy@2")
     good, bad, too_long = labels_of(
         ["The server crashed.", "a forbidden word", "word " * 9_000], base_url=server.url, max_doc_tokens=500
@@ -65,7 +65,7 @@ def test_a_failure_of_a_text_is_in_its_label(endpoint: StartEndpoint) -> None:
     assert (too_long.error["kind"], too_long.attempts) == ("too_long", 0)
 
 
-def test_what_all_texts_would_fail_with_is_raised_for_each(endpoint: StartEndpoint) -> None:
+def test_an_error_common_to_all_texts_is_raised_for_each(endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "auth@1+")
 
     async def use() -> list[Label | BaseException]:
@@ -92,12 +92,12 @@ def test_a_spending_limit_holds(endpoint: StartEndpoint) -> None:
     assert cost_nanousd <= 1_000_000
 
 
-def test_a_limit_that_cannot_hold_is_refused(endpoint: StartEndpoint) -> None:
+def test_a_spending_limit_without_a_price_is_refused(endpoint: StartEndpoint) -> None:
     with pytest.raises(UsageError, match="price of mine is unknown"):
         labels_of(["A text."], base_url=endpoint().url, model="mine", max_cost=1)
 
 
-def test_retries_are_those_of_a_run(endpoint: StartEndpoint) -> None:
+def test_retries_work_as_in_a_run(endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "server_error@1-3")
     (label,) = labels_of(["The server crashed."], base_url=server.url, retry_wait_min=0.01, retry_wait_max=0.02)
     assert (label.status, label.attempts) == ("ok", 4)
@@ -119,7 +119,7 @@ def test_a_cancelled_label_leaves_the_others_alone(endpoint: StartEndpoint) -> N
     assert {label.status for label in (first, *others)} == {"ok"}
 
 
-def test_an_observer_is_told_of_each_label(endpoint: StartEndpoint) -> None:
+def test_an_observer_is_called_for_each_label(endpoint: StartEndpoint) -> None:
     class Watching(Observer):
         def __init__(self) -> None:
             self.rows: list[LedgerLine] = []
@@ -132,7 +132,7 @@ def test_an_observer_is_told_of_each_label(endpoint: StartEndpoint) -> None:
     assert sorted(line.id for line in watching.rows) == [0, 1, 2, 3, 4]
 
 
-def test_it_is_used_while_it_is_open(endpoint: StartEndpoint) -> None:
+def test_a_labeler_works_only_while_it_is_open(endpoint: StartEndpoint) -> None:
     async def use() -> None:
         labeler = Labeler(base_url=endpoint().url)
         with pytest.raises(UsageError, match="not open"):
@@ -148,7 +148,7 @@ def test_it_is_used_while_it_is_open(endpoint: StartEndpoint) -> None:
 
 
 @pytest.mark.parametrize("given", [{"out": "x"}, {"daily_budget": 5}, {"canary_model": "m"}, {"sample": "5%"}])
-def test_what_needs_a_run_folder_is_no_option(given: dict[str, Any]) -> None:
+def test_options_that_need_a_run_folder_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=next(iter(given))):
         Labeler(**given)
 
@@ -159,5 +159,5 @@ def test_many_labelers_leave_nothing_behind(endpoint: StartEndpoint) -> None:
     files, threads = len(list(OPEN_FILES.iterdir())), threading.active_count()
     for _ in range(5):
         labels_of(TEXTS[:2], base_url=server.url)
-    wait_until(lambda: len(list(OPEN_FILES.iterdir())) <= files)  # the endpoint's ends of connections close by and by
+    wait_until(lambda: len(list(OPEN_FILES.iterdir())) <= files)  # the endpoint closes connections late
     assert threading.active_count() <= threads

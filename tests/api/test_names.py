@@ -1,4 +1,4 @@
-"""The public names are those that the documentation lists, each importable from the top."""
+"""The public names are those that the documentation lists, each importable from the package."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real IPython kernel, spoken to as a notebook does."""
+"""A real IPython kernel, driven as a notebook does."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from tests.api.calling import check_it_ended_in_order
+from tests.api.calling import check_clean_end
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import REPOSITORY, environment, ledger_lines
 
@@ -29,7 +29,7 @@ def options(out):
 
 @dataclass(frozen=True)
 class Cell:
-    """What running a cell came to: its reply and its outputs."""
+    """The result of running a cell: its reply and its outputs."""
 
     reply: dict[str, Any]
     outputs: list[dict[str, Any]]
@@ -41,14 +41,14 @@ class Cell:
 
 
 class Notebook:
-    """A kernel and its one client."""
+    """A kernel and its client."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self._manager = manager
         self._client = client
 
     def begin(self, code: str) -> str:
-        """Run a cell. Returns its message's id."""
+        """Start a cell. Returns its message's id."""
         name: str = self._client.execute(code, allow_stdin=False)
         return name
 
@@ -68,13 +68,13 @@ class Notebook:
                 return Cell(reply["content"], outputs)
 
     def run(self, code: str) -> Cell:
-        """Run a cell to its end, which is none of its faults."""
+        """Run a cell to its end, which must not be an error."""
         cell = self.end(self.begin(code))
         assert cell.reply["status"] == "ok", cell.reply
         return cell
 
     def interrupt_after(self, rows: int, folder: Path) -> None:
-        """Press the notebook's stop button once the run has so many rows."""
+        """Press the notebook's stop button once the run has `rows` rows."""
         deadline = time.monotonic() + TIMEOUT_S
         while ledger_lines(folder) < rows:
             assert time.monotonic() < deadline
@@ -112,12 +112,12 @@ def test_a_cell_shows_progress_in_place(notebook: Notebook, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("call", ["classify", "await aclassify"])
-def test_the_stop_button_ends_the_run_and_the_next_cell_goes_on(notebook: Notebook, tmp_path: Path, call: str) -> None:
+def test_the_stop_button_ends_the_run_and_the_next_cell_resumes(notebook: Notebook, tmp_path: Path, call: str) -> None:
     name = notebook.begin(f"run = {call}(TEXTS[:40], **options({str(tmp_path)!r}))")
     notebook.interrupt_after(3, tmp_path)
     cell = notebook.end(name)
     assert cell.reply["ename"] in {"KeyboardInterrupt", "CancelledError"}, cell.reply
-    assert 3 <= check_it_ended_in_order(tmp_path) < 40
+    assert 3 <= check_clean_end(tmp_path) < 40
     assert notebook.run(f"print(len({call}(TEXTS[:40], **options({str(tmp_path)!r}))))").text == "40\n"
     threads = notebook.run("import threading; print([thread.name for thread in threading.enumerate()])").text
     assert "llmbatch" not in threads
@@ -129,14 +129,14 @@ def test_two_cells_run_one_after_the_other(notebook: Notebook, tmp_path: Path) -
     assert [notebook.end(first).text, notebook.end(second).text] == ["5\n", "6\n"]
 
 
-def test_a_run_goes_on_behind_a_cell(notebook: Notebook, tmp_path: Path) -> None:
+def test_a_run_continues_in_the_background_of_a_cell(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(f"task = asyncio.create_task(aclassify(TEXTS[:30], **options({str(tmp_path / 'a')!r})))")
     meanwhile = notebook.run(f"print(len(await aclassify(TEXTS[:3], **options({str(tmp_path / 'b')!r}))), task.done())")
     assert meanwhile.text == "3 False\n"
     assert notebook.run("print(len(await task))").text == "30\n"
 
 
-def test_the_notebook_of_the_documentation_gives_what_it_shows(notebook: Notebook, tmp_path: Path) -> None:
+def test_the_documented_notebook_gives_the_outputs_it_shows(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(f"import os; os.chdir({str(tmp_path)!r})")
     cells = [cell for cell in json.loads(DOCUMENTED.read_text())["cells"] if cell["cell_type"] == "code"]
     assert len(cells) > 5
@@ -148,7 +148,7 @@ def test_the_notebook_of_the_documentation_gives_what_it_shows(notebook: Noteboo
 
 
 def shown(outputs: list[dict[str, Any]]) -> list[str]:
-    """What a cell printed and what it came to; neither progress nor warnings, which differ from run to run."""
+    """A cell's printed output and result, without progress and warnings, which differ from run to run."""
     printed = "".join("".join(one["text"]) for one in outputs if one.get("name") == "stdout")
     values = ["".join(one["data"]["text/plain"]) for one in outputs if one["output_type"] == "execute_result"]
     return [printed, *values]

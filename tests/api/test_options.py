@@ -1,4 +1,4 @@
-"""Options by keyword: the command line's, under its rules."""
+"""Keyword options: those of the command line, with the same rules."""
 
 import logging
 import traceback
@@ -26,12 +26,12 @@ def made(**given: Any) -> RunOptions:
     return run_options(named("classify", given), inputs=("docs.jsonl",), out=None)
 
 
-def test_there_is_every_option_of_the_command_line() -> None:
+def test_every_command_line_option_exists() -> None:
     of_the_command = {parameter.name for parameter in load("classify").params}
     assert of_the_command - set(Options.__annotations__) == OF_THE_SCREEN
 
 
-def test_one_word_sets_how_patient_a_run_is() -> None:
+def test_patience_sets_all_retry_options() -> None:
     low, normal, high = (made(patience=patience).sending for patience in ("low", "normal", "high"))
     assert normal == made().sending
     for quick, slow in ((low, normal), (normal, high)):
@@ -44,7 +44,7 @@ def test_one_word_sets_how_patient_a_run_is() -> None:
             assert quick.request_timeout_s(tier) < slow.request_timeout_s(tier)
 
 
-def test_what_is_given_by_itself_counts_before_patience() -> None:
+def test_explicit_options_override_patience() -> None:
     sending = made(patience="high", attempts=1, max_wait=7, reask=0, grace=0, timeout=2, retry_wait_max=9).sending
     assert (sending.policy.attempts, sending.policy.max_wait_s, sending.policy.reasks) == (1, 7.0, 0)
     assert (sending.policy.wait_max_s, sending.grace_s, sending.request_timeout_s("flex")) == (9.0, 0.0, 2.0)
@@ -54,7 +54,7 @@ def test_what_is_given_by_itself_counts_before_patience() -> None:
         made(patience="low", retry_wait_min=20)
 
 
-def test_python_values_stand_for_what_is_typed() -> None:
+def test_python_values_match_command_line_values() -> None:
     given = made(
         text_field=["title", "body, long"],
         keep="a,b",
@@ -78,7 +78,7 @@ def test_python_values_stand_for_what_is_typed() -> None:
     reading = given.reading
     assert (reading.delimiter, reading.encoding, reading.has_header, reading.skip_lines) == (";", "cp1252", False, 2)
     assert given.reading.text_fields == ("title", "body, long")
-    assert given.keep == ("a,b",), "which fields that are shows in the input"
+    assert given.keep == ("a,b",), "which fields exist is known only from the input"
     assert (given.sending.concurrency, given.sending.timeout_s) == (8, 3.0)
     assert (given.max_failed, given.sample) == (Tolerance(count=3), Sample(count=50, seed=2))
     assert given.choice.truncate is Truncation.HEAD_TAIL
@@ -87,7 +87,7 @@ def test_python_values_stand_for_what_is_typed() -> None:
     assert given.task == "spam.toml"
 
 
-def test_earlier_names_still_work() -> None:
+def test_old_option_names_still_work() -> None:
     old = made(text_fields=("a",), timeout_s=3, max_cost_usd=1, spend_store="off", retries=RetryPolicy(attempts=2))
     new = made(text_field="a", timeout=3.0, max_cost=1.0, spend_store="off", attempts=2)
     assert old == new
@@ -130,7 +130,7 @@ def test_earlier_names_still_work() -> None:
         ({"retry_wait_min": 9, "retry_wait_max": 1}, "retry-wait-min"),
     ],
 )
-def test_a_value_out_of_its_limits_is_refused(given: dict[str, Any], shown: str, tmp_path: Path) -> None:
+def test_an_invalid_value_is_refused(given: dict[str, Any], shown: str, tmp_path: Path) -> None:
     given = {"out": tmp_path / "run", **given}
     with pytest.raises(UsageError, match=shown):
         classify(["A court."], base_url="http://127.0.0.1:9", **given)
@@ -139,7 +139,7 @@ def test_a_value_out_of_its_limits_is_refused(given: dict[str, Any], shown: str,
 
 @pytest.mark.parametrize("option", ["out", "log_file", "metrics_file", "calibration", "baseline", "task"])
 @pytest.mark.parametrize("path", ["n" * 300, "/".join(["p" * 99] * 50), "file/below", "loop/below"])
-def test_a_path_that_the_system_refuses_is_a_usage_error(
+def test_a_path_refused_by_the_system_is_a_usage_error(
     option: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -149,7 +149,7 @@ def test_a_path_that_the_system_refuses_is_a_usage_error(
         classify(["A court."], offline=True, **{option: path})  # type: ignore[arg-type]
 
 
-def test_an_error_of_the_callers_own_documents_is_raised_as_it_is(tmp_path: Path) -> None:
+def test_an_error_from_the_callers_iterator_is_raised_unchanged(tmp_path: Path) -> None:
     def texts() -> Iterator[str]:
         yield "A court."
         (tmp_path / "missing").read_text()
@@ -158,7 +158,7 @@ def test_an_error_of_the_callers_own_documents_is_raised_as_it_is(tmp_path: Path
         classify(texts(), offline=True)
 
 
-def test_names_may_come_out_of_a_generator() -> None:
+def test_names_may_come_from_a_generator() -> None:
     given = named("classify", {"keep": (name for name in ("title", "body"))})
     assert [run_options(given, inputs=(), out=None).keep for _ in range(2)] == [("title", "body")] * 2
 
@@ -170,12 +170,12 @@ def test_an_unknown_name_is_a_type_error() -> None:
         classify(["A court."], max_cost=1, max_cost_usd=1)
 
 
-def test_a_misspelt_name_is_met_with_the_likely_one() -> None:
+def test_a_misspelt_name_gets_a_suggestion() -> None:
     with pytest.raises(TypeError, match="'max_cots'; did you mean 'max_cost'"):
         classify(["a"], max_cots=5)  # type: ignore[call-arg]
 
 
-def test_progress_is_a_truth_value_or_a_function() -> None:
+def test_progress_must_be_a_boolean_or_a_function() -> None:
     with pytest.raises(UsageError, match="progress='yes'"):
         classify(["a"], offline=True, progress="yes")  # type: ignore[arg-type]
 
@@ -194,13 +194,13 @@ def test_a_script_is_silent_but_for_warnings(
     assert log.read_text().startswith("{")
 
 
-def test_the_service_tier_is_an_option_of_calls_under_the_command_lines_rules() -> None:
+def test_the_service_tier_is_validated_as_on_the_command_line() -> None:
     assert made(service_tier="flex").choice.service_tier == "flex"
     with pytest.raises(UsageError, match="flex"):
         made(service_tier="flx")
 
 
-def test_a_traceback_shows_what_to_do() -> None:
+def test_a_traceback_shows_the_hint() -> None:
     with pytest.raises(UsageError) as caught:
         classify(["a"], offline=True, sample="200%")
     assert traceback.format_exception_only(caught.value)[-1] == f"{caught.value.hint}\n"

@@ -1,4 +1,4 @@
-"""A run as Python reads it, where its files are, and who may work on them."""
+"""A run in Python: its results, its folder, and locking."""
 
 import asyncio
 import gc
@@ -47,14 +47,14 @@ def test_results_come_in_the_order_of_the_documents(tmp_path: Path, endpoint: St
         run[10]
 
 
-def test_a_failed_row_has_the_id_of_the_field_that_the_caller_names(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_failed_row_has_the_id_from_the_named_field(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "refusal@1+")
     documents = [{"code": "x", "id": "y", "text": "A court."}]
     (result,) = classify(documents, base_url=server.url, out=tmp_path / "run", id_field="code")
     assert (result.id, result.status) == ("x", "failed")
 
 
-def test_fields_of_any_name_do_not_hide_what_a_row_came_to(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_document_fields_of_any_name_do_not_hide_a_rows_result(tmp_path: Path, endpoint: StartEndpoint) -> None:
     own = {"raw": "x", "error": "mine", "llmbatch_error": {"row": 7}, "row": 9, "category": "mine", "status": "x"}
     texts = {1: " ", 2: "A court.", 3: "A bank."}
     documents = [{"id": name, "text": text, **own} for name, text in texts.items()]
@@ -65,9 +65,9 @@ def test_fields_of_any_name_do_not_hide_what_a_row_came_to(tmp_path: Path, endpo
     assert [result.category for result in run] == [None, "legal", None]
 
 
-def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
+def test_a_temporary_folder_is_removed_with_the_run(endpoint: StartEndpoint) -> None:
     server = endpoint()
-    gc.freeze()  # what tests before have left is looked at for half a second
+    gc.freeze()  # collecting objects left by earlier tests takes half a second
     run = classify(["A court."], base_url=server.url)
     folder = run.folder
     assert (folder / "input.jsonl").stat().st_mode & 0o077 == 0
@@ -82,7 +82,7 @@ def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
         list(run)
 
 
-def test_what_the_caller_has_kept_from_garbage_collection_stays_so(endpoint: StartEndpoint) -> None:
+def test_objects_frozen_by_the_caller_stay_frozen(endpoint: StartEndpoint) -> None:
     gc.freeze()
     classify(["A court."], base_url=endpoint().url, spend_store="off").close()
     assert gc.get_freeze_count() > 10_000
@@ -103,14 +103,14 @@ def test_a_refused_call_leaves_no_temporary_folder(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(UsageError):
-        classify(["A court.", None], base_url=endpoint().url)  # type: ignore[list-item] # it is refused
+        classify(["A court.", None], base_url=endpoint().url)  # type: ignore[list-item] # refused
     with pytest.raises(RunStopped, match="quota") as stopped:
         classify(["A court."], base_url=endpoint("--fault", "quota@1+").url)
     assert stopped.value.hint is not None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_answered_before_a_stop_is_kept_until_the_process_ends(
+def test_answers_before_a_stop_are_kept_until_the_process_ends(
     endpoint: StartEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -123,11 +123,11 @@ def test_what_was_answered_before_a_stop_is_kept_until_the_process_ends(
     assert server.requests == 3
 
 
-def test_a_folder_at_work_is_refused_before_anything_in_it_is_touched(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_folder_in_use_is_refused_before_anything_in_it_is_touched(tmp_path: Path, endpoint: StartEndpoint) -> None:
     out, handle = tmp_path / "run", StopHandle()
     busy: list[FolderBusy] = []
 
-    def look(progress: Progress) -> None:
+    def check_busy(progress: Progress) -> None:
         if progress.done < 2 or busy:
             return
         before = (out / "input.jsonl").read_bytes()
@@ -140,11 +140,11 @@ def test_a_folder_at_work_is_refused_before_anything_in_it_is_touched(tmp_path: 
 
     server = endpoint("--latency", "0.02")
     with pytest.raises(Interrupted):
-        classify(TEXTS, **options(server.url, out), handle=handle, progress=look)
+        classify(TEXTS, **options(server.url, out), handle=handle, progress=check_busy)
     assert len(busy) == 1
 
 
-def test_a_process_that_was_forked_meanwhile_does_not_hold_the_folder(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_child_forked_during_a_run_does_not_hold_the_lock(tmp_path: Path, endpoint: StartEndpoint) -> None:
     children: list[int] = []
     ending, end = os.pipe()
 
@@ -164,7 +164,7 @@ def test_a_process_that_was_forked_meanwhile_does_not_hold_the_folder(tmp_path: 
     os.close(ending)
 
 
-def test_calls_on_folders_of_their_own_do_not_disturb_each_other(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_concurrent_calls_on_separate_folders_do_not_interfere(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server = endpoint()
 
     def call(number: int) -> list[str | None]:
@@ -177,7 +177,7 @@ def test_calls_on_folders_of_their_own_do_not_disturb_each_other(tmp_path: Path,
         assert list(pool.map(call, range(8))) == [["technical", "legal"]] * 8
 
 
-def test_a_loop_goes_on_while_runs_are_awaited(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_event_loop_is_not_blocked_while_runs_are_awaited(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server = endpoint("--latency", "0.01")
 
     async def serve() -> tuple[list[Run], int]:
@@ -190,7 +190,7 @@ def test_a_loop_goes_on_while_runs_are_awaited(tmp_path: Path, endpoint: StartEn
 
     runs, turns = asyncio.run(serve())
     assert [len(run) for run in runs] == [20, 20]
-    assert turns > 20, "the loop had its turns meanwhile"
+    assert turns > 20, "the loop ran during the runs"
 
 
 def test_a_call_in_a_running_loop_works(tmp_path: Path, endpoint: StartEndpoint) -> None:
@@ -210,14 +210,14 @@ def test_a_call_works_in_a_thread(tmp_path: Path, endpoint: StartEndpoint) -> No
     assert done == [True]
 
 
-def test_progress_that_fails_does_not_stop_the_run(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_failing_progress_callback_does_not_stop_the_run(tmp_path: Path, endpoint: StartEndpoint) -> None:
     def fail(_: Progress) -> None:
         raise ZeroDivisionError
 
     assert classify(TEXTS[:3], **options(endpoint("--latency", "0.1").url, tmp_path / "run"), progress=fail).ok
 
 
-def test_a_run_is_a_table(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_run_converts_to_a_table(tmp_path: Path, endpoint: StartEndpoint) -> None:
     texts = {"a": "A court.", 7: " ", "c": "A server."}
     documents = [{"id": row_id, "text": text, "n": 1} for row_id, text in texts.items()]
     run = classify(documents, **options(endpoint().url, tmp_path / "run"))

@@ -1,4 +1,4 @@
-"""Calls out of a server that goes on serving, and many calls out of one process."""
+"""Calls from a server that keeps serving, and many calls from one process."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.provider.http_library import httpx
 from llmbatch.review.opened import opened
 from llmbatch.session.standing import export_run, show_run
-from tests.api.calling import TEXTS, check_it_ended_in_order, options
+from tests.api.calling import TEXTS, check_clean_end, options
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import write_rows
 from tests.thorough import IS_TORTURE
@@ -28,7 +28,7 @@ OPEN_FILES = Path("/proc/self/fd")
 
 
 def application(url: str, folder: Path) -> FastAPI:
-    """A service that labels texts, in handlers as people write them."""
+    """A service that labels texts in ordinary handlers."""
     app = FastAPI()
 
     @app.get("/health")
@@ -75,14 +75,14 @@ def test_a_server_serves_others_while_a_handler_labels(tmp_path: Path, endpoint:
             assert served_meanwhile > 5
             late = await client.post("/labels/late/soon", json=TEXTS)
             assert late.status_code == 504
-            assert check_it_ended_in_order(tmp_path / "late") < len(TEXTS)
+            assert check_clean_end(tmp_path / "late") < len(TEXTS)
 
     asyncio.run(use())
 
 
 def test_many_calls_in_one_process_leave_nothing_behind(endpoint: StartEndpoint) -> None:
     server, measured = endpoint(), []
-    gc.freeze()  # what tests before have left is none of its business
+    gc.freeze()  # ignore objects left by earlier tests
     for number in range(CALLS):
         classify([f"A court in case {number}."], base_url=server.url, spend_store="off").labels()
         if number in (CALLS // 2, CALLS - 1):
@@ -90,10 +90,10 @@ def test_many_calls_in_one_process_leave_nothing_behind(endpoint: StartEndpoint)
             measured.append((len(list(OPEN_FILES.iterdir())), threading.active_count(), len(gc.get_objects())))
     (files, threads, objects), (files_later, threads_later, objects_later) = measured
     assert (files_later, threads_later) == (files, threads)
-    assert objects_later - objects < CALLS // 2, "less than one object a call"
+    assert objects_later - objects < CALLS // 2, "less than one object per call"
 
 
-def test_whoever_reads_a_run_leaves_none_of_its_files_open(endpoint: StartEndpoint, tmp_path: Path) -> None:
+def test_reading_a_run_leaves_none_of_its_files_open(endpoint: StartEndpoint, tmp_path: Path) -> None:
     run = classify(TEXTS[:4], base_url=endpoint().url, out=tmp_path / "run")
     gold = GoldOptions(str(write_rows(tmp_path / "gold.jsonl", [{"id": 0, "label": "technical"}])))
     show_run(run.folder)

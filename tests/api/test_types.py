@@ -1,4 +1,4 @@
-"""The types that a caller's editor and type checker see: mypy checks this file with the rest."""
+"""The types that a caller's editor and type checker see; mypy checks this file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_run_and_its_results_are_typed() -> None:
 
 
 async def awaited(labeler: Labeler) -> None:
-    """Read by the type checker only, as are the next ones."""
+    """Read by the type checker only, like the next functions."""
     assert_type(await aclassify(Path("docs.jsonl"), max_cost=5), Run)
     async with Labeler("tickets.toml", observer=Observer(), max_cost=5, model="gpt-6-luna") as opened:
         assert_type(opened, Labeler)
@@ -53,14 +53,14 @@ async def awaited(labeler: Labeler) -> None:
 
 
 def refused() -> None:
-    """A misspelt option, one of another type, and what only `classify` takes are errors before the program runs."""
+    """A misspelt option, one of the wrong type, and one that only `classify` takes are type errors."""
     classify(["a"], max_costs=5)  # type: ignore[call-arg]
     classify(["a"], max_cost="5")  # type: ignore[arg-type]
     Labeler(out="folder")  # type: ignore[call-arg]
 
 
 def caught(error: errors.LLMBatchError) -> None:
-    """Errors have a message, a hint and an exit code, by their public names."""
+    """Errors have a public message, hint and exit code."""
     assert_type(error.message, str)
     assert_type(error.hint, str | None)
     assert_type(error.exit_code, errors.ExitCode)

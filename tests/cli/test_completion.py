@@ -1,4 +1,4 @@
-"""What shells offer at a press of Tab."""
+"""Shell completion."""
 
 import subprocess
 from pathlib import Path
@@ -31,7 +31,7 @@ def offered(llmbatch: Program, line: str) -> list[str]:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("line", "wanted"),
+    ("line", "expected"),
     [
         ("llmbatch cl", {"classify"}),
         ("llmbatch review st", {"status"}),
@@ -51,12 +51,12 @@ def offered(llmbatch: Program, line: str) -> list[str]:
         ("llmbatch nonsense x", set()),
     ],
 )
-def test_what_is_offered(llmbatch: Program, line: str, wanted: set[str]) -> None:
-    assert set(offered(llmbatch, line)) == wanted
+def test_completions_of_a_line(llmbatch: Program, line: str, expected: set[str]) -> None:
+    assert set(offered(llmbatch, line)) == expected
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_file_or_variable_that_ends_commands_says_nothing_while_one_types(llmbatch: Program) -> None:
+def test_a_broken_file_or_variable_prints_nothing_during_completion(llmbatch: Program) -> None:
     (llmbatch.folder / "llmbatch.toml").write_text("[[")
     assert offered(llmbatch, "llmbatch show d") == ["docs.llmbatch"]
     assert offered(llmbatch, "llmbatch classify x --profile ") == []
@@ -67,7 +67,7 @@ def test_a_file_or_variable_that_ends_commands_says_nothing_while_one_types(llmb
 
 
 @pytest.mark.parametrize(("shell", "shown"), [("zsh", '"docs.llmbatch"'), ("fish", "docs.llmbatch")])
-def test_other_shells_are_offered_the_same(llmbatch: Program, folder: Path, shell: str, shown: str) -> None:
+def test_other_shells_get_the_same_completions(llmbatch: Program, folder: Path, shell: str, shown: str) -> None:
     done = llmbatch(
         _LLMBATCH_COMPLETE=f"complete_{shell}",
         _TYPER_COMPLETE_ARGS="llmbatch show d",
@@ -77,7 +77,7 @@ def test_other_shells_are_offered_the_same(llmbatch: Program, folder: Path, shel
     assert not (folder / "hacked").exists()
 
 
-def test_bash_itself_completes_by_it(folder: Path) -> None:
+def test_bash_completes_with_it(folder: Path) -> None:
     write_command(folder)
     script = """eval "$(_LLMBATCH_COMPLETE=source_bash llmbatch)"
         COMP_WORDS=(llmbatch show d); COMP_CWORD=2; _llmbatch_completion llmbatch; echo "${COMPREPLY[@]}" """

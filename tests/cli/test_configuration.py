@@ -1,4 +1,4 @@
-"""Configuration files: what counts over what, what is refused, and what a stranger's file may not do."""
+"""Configuration files: precedence, what is refused, and what an untrusted file may not set."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ max_cost = 9
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, and a home of its own."""
+    """The current folder, with a separate home."""
     here = tmp_path / "project"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -58,9 +58,7 @@ def values(*command: str, profile: str | None = None) -> dict[str, Any]:
     return {key: (one["value"], one["source"]) for key, one in found.items()}
 
 
-def test_a_file_is_found_upwards_and_gives_what_nothing_else_does(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_found_upwards_and_sets_what_nothing_else_sets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "llmbatch.toml").write_text(EVERYTHING)
     (folder / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(folder / "a" / "b")
@@ -93,7 +91,7 @@ def test_the_order_is_environment_profile_task_defaults_and_the_tasks_own_model(
     assert values()["text_field"] == (["the body"], "LLMBATCH_TEXT_FIELD")
 
 
-def test_a_run_follows_it_and_its_command_line_wins(llmbatch: Program) -> None:
+def test_a_run_uses_the_file_and_the_command_line_wins(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [{"nr": 7, "body, long": "A court ruled.", "x": 1}])
     (llmbatch.folder / "llmbatch.toml").write_text(
         '[defaults]\noffline = true\nid_field = "nr"\ntext_field = "body, long"\nkeep = "x"\n'
@@ -108,7 +106,7 @@ def test_a_run_follows_it_and_its_command_line_wins(llmbatch: Program) -> None:
     assert llmbatch("classify", "docs.jsonl", "--out", "fourth", LLMBATCH_PROFILE="dear").code == 5
     shown = llmbatch("config", "show", "--profile", "dear").out.splitlines()
     first_set = next(n for n, line in enumerate(shown) if not line.endswith("built-in"))
-    assert not any(line.endswith("built-in") for line in shown[first_set:]), "what is set stands last"
+    assert not any(line.endswith("built-in") for line in shown[first_set:]), "options that are set come last"
     assert sum("llmbatch.toml [profile.dear]" in line for line in shown) == 1
 
 
@@ -124,7 +122,7 @@ def test_patience_is_shown_as_the_values_that_it_sets(folder: Path, monkeypatch:
     assert values("estimate").keys().isdisjoint({"patience", "attempts"})
 
 
-def test_a_project_file_counts_where_it_has_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pyproject_file_is_used_if_it_has_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "pyproject.toml").write_text("[tool.llmbatch.defaults]\nseed = 5\n")
     (folder / "below").mkdir()
     (folder / "below" / "pyproject.toml").write_text('[project]\nname = "not llmbatch"\n')
@@ -135,7 +133,7 @@ def test_a_project_file_counts_where_it_has_the_table(folder: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[tool", b"tool = 3", b"[tool]\nx = 1"])
-def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content: bytes) -> None:
+def test_a_pyproject_file_without_the_table_is_ignored(folder: Path, content: bytes) -> None:
     (folder / "pyproject.toml").write_bytes(content)
     assert find_configuration() is None
 
@@ -167,7 +165,7 @@ def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content:
         ("[defaults]\nout = 5", "expected a path", ""),
     ],
 )
-def test_what_is_wrong_in_a_file_is_refused_with_its_place(folder: Path, content: str, message: str, hint: str) -> None:
+def test_a_mistake_in_a_file_is_refused_with_its_position(folder: Path, content: str, message: str, hint: str) -> None:
     (folder / "llmbatch.toml").write_text(content)
     with pytest.raises(UsageError, match=message) as error:
         values()
@@ -188,7 +186,7 @@ def test_an_error_about_an_option_says_where_it_was_set(llmbatch: Program) -> No
     assert (done.code, "set by" in done.err) == (2, False)
 
 
-def test_a_folder_that_is_watched_takes_the_profile(llmbatch: Program) -> None:
+def test_watch_uses_the_profile(llmbatch: Program) -> None:
     (llmbatch.folder / "files").mkdir()
     write_rows(llmbatch.folder / "files" / "docs.jsonl", [{"id": 1, "text": "A court ruled."}])
     (llmbatch.folder / "llmbatch.toml").write_text("[profile.x]\noffline = true\nsettle = 0\nmax_cost = 0\n")
@@ -197,7 +195,7 @@ def test_a_folder_that_is_watched_takes_the_profile(llmbatch: Program) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "dangling", "latin1", "big", "deep"])
-def test_a_file_that_is_none_is_refused(folder: Path, kind: str) -> None:
+def test_an_unusable_file_is_refused(folder: Path, kind: str) -> None:
     path = folder / "llmbatch.toml"
     match kind:
         case "folder":
@@ -216,7 +214,7 @@ def test_a_file_that_is_none_is_refused(folder: Path, kind: str) -> None:
         find_configuration()
 
 
-def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
+def test_an_unknown_profile_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match="there is no configuration file"):
         values(profile="nightly")
     (folder / "llmbatch.toml").write_text(EVERYTHING)
@@ -246,7 +244,7 @@ def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
         'calibration = "link"',
     ],
 )
-def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_trusted(folder: Path, line: str) -> None:
+def test_sensitive_options_count_only_in_a_trusted_file(folder: Path, line: str) -> None:
     (folder / "link").symlink_to(folder.parent)
     path = folder / "llmbatch.toml"
     path.write_text(f"[defaults]\n{line}\n")
@@ -264,20 +262,20 @@ def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_truste
 @pytest.mark.parametrize(
     "line", ['export_out = "s3://stranger/"', 'export_to = "postgresql://evil.example/db"', 'table = "users"']
 )
-def test_results_go_where_a_trusted_file_says_and_nowhere_else(folder: Path, line: str) -> None:
+def test_an_untrusted_file_cannot_set_where_results_go(folder: Path, line: str) -> None:
     (folder / "llmbatch.toml").write_text(f"[defaults]\n{line}\n")
     with pytest.raises(UsageError, match="counts only in a file that you trust"):
         load("export").make_context("export", ["run"])
 
 
-def test_what_the_command_line_gives_needs_no_trust(folder: Path) -> None:
+def test_command_line_options_need_no_trust(folder: Path) -> None:
     (folder / "llmbatch.toml").write_text('[defaults]\nbase_url = "http://evil.example/v1"\n')
     context = load("classify").make_context("classify", ["docs.jsonl", "--base-url", "http://127.0.0.1:1/v1"])
     assert context.params["base_url"] == "http://127.0.0.1:1/v1"
-    load("show").make_context("show", ["run"])  # it sends nothing
+    load("show").make_context("show", ["run"])  # sends nothing
 
 
-def test_a_file_that_everybody_can_write_to_is_not_followed(llmbatch: Program) -> None:
+def test_a_world_writable_file_is_refused(llmbatch: Program) -> None:
     path = llmbatch.folder / "llmbatch.toml"
     path.write_text("[defaults]\nseed = 1\n")
     path.chmod(0o666)
@@ -288,7 +286,7 @@ def test_a_file_that_everybody_can_write_to_is_not_followed(llmbatch: Program) -
     assert llmbatch("config", "show").code == 0
 
 
-def test_the_help_is_there_whatever_the_file_says(llmbatch: Program) -> None:
+def test_help_works_whatever_the_file_contains(llmbatch: Program) -> None:
     (llmbatch.folder / "llmbatch.toml").write_text("[default]\n")
     assert llmbatch("classify", "--help").code == 0
     assert llmbatch("classify", "docs.jsonl").code == 2
@@ -306,7 +304,7 @@ def test_paths_are_relative_to_the_file(folder: Path, monkeypatch: pytest.Monkey
     assert params["calibration"] == "none"
 
 
-def test_a_command_takes_what_it_has_options_for(folder: Path) -> None:
+def test_a_command_takes_only_its_own_options(folder: Path) -> None:
     (folder / "llmbatch.toml").write_text('[defaults]\nmodel = "m"\nretry_model = "n"\nreview_format = "csv"\n')
     assert values("classify")["model"][0] == "m"
     assert values("retry")["retry_model"] == ("n", "llmbatch.toml [defaults]")
@@ -330,7 +328,7 @@ def test_paths_in_lists_are_relative_to_the_file_too(folder: Path, monkeypatch: 
         values("review", "status")
 
 
-def test_each_option_that_names_files_is_known_as_one() -> None:
+def test_each_file_option_is_marked_as_a_path() -> None:
     unknown = [
         f"{command} {name}"
         for command in SUMMARIES
@@ -341,7 +339,7 @@ def test_each_option_that_names_files_is_known_as_one() -> None:
     assert unknown == []
 
 
-def test_the_docs_list_what_a_strangers_file_may_not_set() -> None:
+def test_the_docs_list_what_an_untrusted_file_may_not_set() -> None:
     page = (REPOSITORY / "docs" / "how-to" / "configuration.md").read_text()
     (listed,) = [line for line in page.splitlines() if line.startswith("- it cannot set")]
     sensitive = {
@@ -354,7 +352,7 @@ def test_the_docs_list_what_a_strangers_file_may_not_set() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_schema_knows_each_key() -> None:
+def test_the_schema_has_each_key() -> None:
     schema = configuration_schema()["$defs"]["options"]["properties"]
     assert set(values()) | set(values("retry")) <= set(schema)
     assert schema["attempts"]["minimum"] == 1
@@ -363,7 +361,7 @@ def test_the_schema_knows_each_key() -> None:
 
 
 @given(content=st.binary(max_size=60) | st.text(alphabet='[]"=.\ndefaultsprofile_x1', max_size=60).map(str.encode))
-def test_no_content_is_a_bug(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_content_is_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-content"
     folder.mkdir(exist_ok=True)
     (folder / "llmbatch.toml").write_bytes(content)

@@ -1,4 +1,4 @@
-"""The JSON that commands print, held against its published schema."""
+"""The JSON that commands print, checked against its published schema."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 GOLD = REPOSITORY / "sample_data" / "gold.jsonl"
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
 OTHERS = {"prompt render"}
-"""Commands whose `--json` is no document of ours: the request as the provider gets it."""
+"""Commands whose `--json` has no schema of llmbatch: the request as the provider receives it."""
 OUTPUTS = {
     "classify": "classify DOCS --offline --json",
     "retry": "retry troubled --offline --json",
@@ -43,7 +43,7 @@ MORE = {"show": ["show run --against troubled --json"], "spend": ["show run --by
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """In a folder with a run, one with a canary and failed rows, and one in two shards."""
+    """The program in a folder with a run, one with a canary and failed rows, and one in two shards."""
     folder = tmp_path_factory.mktemp("documents")
     program = Program(folder, {"HOME": str(folder / "home"), "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""})
     run(program, "classify DOCS --offline --sample 10% --reuse --out run")
@@ -73,7 +73,7 @@ def test_every_command_with_json_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_what_a_command_prints_is_as_its_schema_says(program: Program, command: str) -> None:
+def test_a_commands_output_matches_its_schema(program: Program, command: str) -> None:
     schema = json.loads(run(program, f"config schema {command}"))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["title"] == f"llmbatch {command} --json"
@@ -83,13 +83,13 @@ def test_what_a_command_prints_is_as_its_schema_says(program: Program, command: 
         assert set(schema.get("required", ())) <= document.keys()
 
 
-def test_a_document_that_lacks_a_figure_or_has_another_one_is_noticed(program: Program) -> None:
+def test_a_missing_or_extra_field_breaks_the_schema(program: Program) -> None:
     schema, document = document_schema("repair"), json.loads(run(program, OUTPUTS["repair"]))
     for wrong in ({**document, "more": 1}, {name: value for name, value in document.items() if name != "next"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
 
 
-def test_a_command_without_json_has_none(program: Program) -> None:
+def test_a_command_without_json_has_no_schema(program: Program) -> None:
     done = program("config", "schema", "export")
     assert (done.code, "'export' has no --json" in done.err) == (2, True)

@@ -1,4 +1,4 @@
-"""From a run's evaluation to a setting and to a CI job's pages."""
+"""`llmbatch evaluate`: applying the threshold, and reporting in a CI job."""
 
 import json
 from pathlib import Path
@@ -29,21 +29,21 @@ def decide(llmbatch: Program) -> None:
     assert llmbatch("review", "import", "run", "done.jsonl").code == 0
 
 
-def test_peoples_decisions_are_gold_and_the_threshold_goes_into_the_task(llmbatch: Program, run: Path) -> None:
-    nobody = llmbatch("evaluate", "run")
-    assert nobody.code == 2
-    assert "no rows of run have been decided yet" in nobody.err
-    assert "llmbatch review run --sample" in nobody.err
+def test_human_decisions_are_gold_and_the_threshold_is_written_to_the_task(llmbatch: Program, run: Path) -> None:
+    undecided = llmbatch("evaluate", "run")
+    assert undecided.code == 2
+    assert "no rows of run have been decided yet" in undecided.err
+    assert "llmbatch review run --sample" in undecided.err
     decide(llmbatch)
-    by_people = llmbatch("evaluate", "run", "--precision", "50%", "--apply", "--json")
+    by_decisions = llmbatch("evaluate", "run", "--precision", "50%", "--apply", "--json")
     by_file = llmbatch("evaluate", "run", "--precision", "50%", "--gold", "gold.jsonl", "--json").json
-    found = by_people.json
+    found = by_decisions.json
     assert found["gold_file"] == "people's decisions"
     assert found["accuracy"] == by_file["accuracy"]
     assert (by_file["applied"], found["matched"]) == (None, 60)
     threshold = found["thresholds"]["recommended"]["threshold"]
     assert found["applied"] == {"task": "papers.toml", "review_below": threshold, "before": None}
-    assert f"review_below = {threshold:g} written to" in by_people.err
+    assert f"review_below = {threshold:g} written to" in by_decisions.err
     again = llmbatch("classify", "docs.jsonl", "--task", "papers.toml", "--offline", "--out", "run", "--json").json
     assert (again["session"]["requests"], again["exit_code"]) == (0, 0)
     assert json.loads((run / "run.json").read_text())["review_below"] == threshold
@@ -53,7 +53,7 @@ def test_peoples_decisions_are_gold_and_the_threshold_goes_into_the_task(llmbatc
     assert (changed.code, "papers.toml has changed since the run" in changed.err) == (2, True)
 
 
-def test_nothing_is_written_where_none_is_recommended_or_the_task_is_packaged(llmbatch: Program, run: Path) -> None:
+def test_nothing_is_written_without_a_recommendation_or_for_a_packaged_task(llmbatch: Program, run: Path) -> None:
     before = (run.parent / "papers.toml").read_bytes()
     none = llmbatch("evaluate", "run", "--gold", "gold.jsonl", "--precision", "99.9%", "--apply")
     assert (none.code, "no threshold is recommended" in none.err) == (2, True)
@@ -65,7 +65,7 @@ def test_nothing_is_written_where_none_is_recommended_or_the_task_is_packaged(ll
 
 
 @pytest.mark.usefixtures("run")
-def test_a_job_of_github_gets_annotations_and_a_summary(llmbatch: Program) -> None:
+def test_a_github_job_gets_annotations_and_a_summary(llmbatch: Program) -> None:
     summary = llmbatch.folder / "summary.md"
     summary.write_text("before\n")
     gates = ("--min-accuracy", "1%", "--min-f1", "legal=100%", "--github", "--json")

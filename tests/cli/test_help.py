@@ -1,4 +1,4 @@
-"""The help: one screen a command, all options on demand, and what was likely meant where there is none."""
+"""Help: one screen per command, all options on demand, and suggestions for unknown names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -68,7 +68,7 @@ def test_all_options_are_shown_on_demand(llmbatch: Program, names: tuple[str, ..
         assert (done.code, missing) == (0, [])
 
 
-def test_brackets_in_a_text_are_no_markup(llmbatch: Program) -> None:
+def test_brackets_in_a_text_are_not_markup(llmbatch: Program) -> None:
     assert "[profile.NAME]" in llmbatch("classify", "--help-all").out
 
 
@@ -94,7 +94,7 @@ def test_brackets_in_a_text_are_no_markup(llmbatch: Program) -> None:
         ("classify x --truncate tail", "'tail' is not one of 'head', 'head-tail'"),
     ],
 )
-def test_what_was_likely_meant_is_said(llmbatch: Program, given: str, meant: str) -> None:
+def test_a_likely_name_is_suggested(llmbatch: Program, given: str, meant: str) -> None:
     (llmbatch.folder / "docs.jsonl").write_text("")
     (llmbatch.folder / "a b").write_text("")
     arguments = [given] if given == "a b" else given.split()
@@ -105,7 +105,7 @@ def test_what_was_likely_meant_is_said(llmbatch: Program, given: str, meant: str
     assert done.err.count("\n") <= 2
 
 
-def test_a_run_folder_for_a_command_is_shown(llmbatch: Program) -> None:
+def test_a_run_folder_given_as_a_command_suggests_show(llmbatch: Program) -> None:
     (llmbatch.folder / "x.llmbatch").mkdir()
     (llmbatch.folder / "x.llmbatch" / "run.json").write_text("{}")
     assert "did you mean llmbatch show x.llmbatch?" in llmbatch("x.llmbatch").err

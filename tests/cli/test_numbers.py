@@ -1,4 +1,4 @@
-"""Every number that an option takes has bounds, so that none ends in a traceback or lifts a guard."""
+"""Every numeric option has bounds, so that no value causes a traceback or disables a guard."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -49,12 +49,12 @@ def _of(name: str, command: Command) -> Iterator[tuple[str, Any]]:
 OPTIONS = dict(options())
 
 
-def test_there_are_such_options() -> None:
+def test_numeric_options_are_found() -> None:
     assert {"classify --max-cost", "classify --seed", "simulate --latency", "cache clear --older-than"} <= set(OPTIONS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_what_is_no_finite_number_within_bounds_is_refused(name: str) -> None:
+def test_a_number_that_is_not_finite_or_out_of_bounds_is_refused(name: str) -> None:
     option = OPTIONS[name]
     assert None not in (option.min, option.max)
     assert -(2**63) <= option.min <= option.max < 2**63
@@ -66,7 +66,7 @@ def test_what_is_no_finite_number_within_bounds_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*WRONG, "", "-1", "1_0%x"])
-def test_numbers_in_texts_have_bounds_too(text: str) -> None:
+def test_numbers_inside_text_options_have_bounds_too(text: str) -> None:
     for parse in (parsed_concurrency, parse_tolerance, parse_sample, parse_deadline):
         with pytest.raises(errors.UsageError):
             parse(text)
@@ -79,6 +79,6 @@ def test_numbers_in_texts_have_bounds_too(text: str) -> None:
 
 
 @pytest.mark.parametrize("price", ["1e30,1,1", "1e-30,1,1", "100001,1,1", "1,1,0.0000000001", "1e999999999,1,1"])
-def test_a_price_that_no_sum_can_hold_or_that_counts_for_nothing_is_refused(price: str) -> None:
+def test_a_price_that_overflows_or_rounds_to_zero_is_refused(price: str) -> None:
     with pytest.raises(errors.UsageError, match="--price"):
         parse_price(price)

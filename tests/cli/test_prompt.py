@@ -1,4 +1,4 @@
-"""Task files on the screen: alike findings together, a request as it reads."""
+"""Task files on the screen: grouped findings, and a readable request."""
 
 import json
 
@@ -11,7 +11,7 @@ ALIKE = 'name = "t"\n' + "".join(
 )
 
 
-def test_alike_findings_are_told_together(llmbatch: Program) -> None:
+def test_similar_findings_are_grouped(llmbatch: Program) -> None:
     (llmbatch.folder / "t.toml").write_text(ALIKE)
     done = llmbatch("prompt", "check", "t.toml")
     lines = [line for line in done.out.splitlines() if "[alike-descriptions]" in line]
@@ -37,7 +37,7 @@ def test_a_request_is_readable_on_a_terminal_and_json_elsewhere(llmbatch: Progra
     body = json.loads(llmbatch(*arguments).out)
     shown = on_a_terminal(llmbatch, *arguments, width=80)
     assert "--- system ---" in shown
-    assert "# Rules" in shown, "lines are lines"
+    assert "# Rules" in shown, "line breaks are printed as such"
     assert any(line.startswith("model = ") for line in shown)
     assert not any(line.startswith('{"model"') for line in shown)
     assert "\x1b" not in "".join(shown)

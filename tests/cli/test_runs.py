@@ -1,4 +1,4 @@
-"""`llmbatch runs`: the run folders here and below, and what earlier ones left behind."""
+"""`llmbatch runs`: the run folders here and below, and leftovers of earlier runs."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def program(llmbatch: Program, home: Path) -> Program:
-    """With a home and a temporary folder of its own."""
+    """The program with a separate home and temporary folder."""
     (home / "tmp").mkdir(parents=True)
     env = {"HOME": str(home), "TMPDIR": str(home / "tmp"), "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""}
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
@@ -37,7 +37,7 @@ def listed(program: Program, *arguments: str) -> dict[str, dict[str, Any]]:
     return {run["folder"]: run for run in program("runs", *arguments, "--json").json["runs"]}
 
 
-def test_run_folders_are_found_below_with_what_is_known_of_them(program: Program) -> None:
+def test_run_folders_are_found_below_with_their_figures(program: Program) -> None:
     program("classify", "docs.jsonl", "--offline", "--out", "a/b/first.llmbatch")
     program("classify", "docs.jsonl", "--offline", "--fault", "refusal@1", "--out", "second.llmbatch")
     for other in (".hidden", "node_modules/x", "elsewhere"):
@@ -57,7 +57,7 @@ def test_run_folders_are_found_below_with_what_is_known_of_them(program: Program
     assert shown.splitlines()[-1].startswith("2 runs, $0 spent")
 
 
-def test_accuracy_is_known_after_an_evaluation_until_rows_are_answered_again(program: Program) -> None:
+def test_accuracy_is_listed_after_an_evaluation_until_more_rows_are_labelled(program: Program) -> None:
     program("classify", "docs.jsonl", "--offline", "--out", "run")
     write_rows(program.folder / "gold.jsonl", [{"id": f"d-{n}", "label": GOLD[n % 3]} for n in range(6)])
     assert listed(program)["run"]["accuracy"] is None
@@ -92,14 +92,14 @@ def test_a_live_run_is_running_and_a_killed_one_is_not(program: Program, endpoin
     assert program("classify", "docs.jsonl", "--base-url", url, "--out", "run", OPENAI_API_KEY="x").code == 0
 
 
-def test_a_record_that_cannot_be_read_is_said(program: Program) -> None:
+def test_an_unreadable_record_is_reported(program: Program) -> None:
     program("classify", "docs.jsonl", "--offline", "--out", "run")
     (program.folder / "run" / "run.json").write_text("[1m")
     assert listed(program)["run"]["state"] == "unreadable"
     assert "run: run/run.json: content: Invalid JSON" in program("runs").out
 
 
-def test_what_nobody_needs_is_found_shown_and_removed_on_a_word(program: Program, home: Path) -> None:
+def test_leftovers_are_found_shown_and_removed_only_with_yes(program: Program, home: Path) -> None:
     program("classify", "docs.jsonl", "--offline", "--reuse", "--out", "run")
     results = (program.folder / "run" / "results.jsonl").read_bytes()
     for name in ("llmbatch-old", "llmbatch-new", "llmbatch-used", "other"):
@@ -149,7 +149,7 @@ def test_the_table_fits_a_terminal_and_names_stay_whole(program: Program) -> Non
         assert "not shown at this width" in "\n".join(shown)
 
 
-def test_watching_is_for_terminals(program: Program) -> None:
+def test_watching_needs_a_terminal(program: Program) -> None:
     assert program("runs", "--watch").code == 2
     assert program("runs", "--watch", "--json").code == 2
 

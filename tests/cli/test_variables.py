@@ -1,4 +1,4 @@
-"""No variable that looks like the program's own is passed over in silence."""
+"""Unknown LLMBATCH_ environment variables are never ignored silently."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.e2e.program import Program
         ("LLMBATCH_XYZZY", "unset LLMBATCH_XYZZY"),
     ],
 )
-def test_a_variable_that_is_misspelt_is_told_with_its_likely_name(name: str, advice: str) -> None:
+def test_a_misspelt_variable_is_reported_with_a_suggestion(name: str, advice: str) -> None:
     for command in SUMMARIES:
         with pytest.raises(UsageError, match=name) as error:
             check_variables({name: "1", "LLMBATCH_QUIET": "1", "PATH": "/bin"}, [command])
@@ -31,19 +31,19 @@ def test_variables_of_other_commands_and_of_alerts_are_known() -> None:
     check_variables(dict.fromkeys((*names, "OPENAI_API_KEY", "LLM_BATCH"), "1"), ["spend"])
 
 
-def test_each_unknown_variable_is_told() -> None:
+def test_each_unknown_variable_is_reported() -> None:
     with pytest.raises(UsageError, match="LLMBATCH_A_B, LLMBATCH_C_D"):
         check_variables({"LLMBATCH_C_D": "", "LLMBATCH_A_B": "1"}, [])
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("classify", "--help"), ("prompt", "check", "-h"), ("--version",)])
-def test_who_asks_for_help_gets_it_and_is_told(llmbatch: Program, arguments: tuple[str, ...]) -> None:
+def test_help_is_shown_together_with_the_error(llmbatch: Program, arguments: tuple[str, ...]) -> None:
     done = llmbatch(*arguments, LLMBATCH_MAX_COSTS="0.01")
     assert (done.code, bool(done.out)) == (2, True)
     assert "did you mean LLMBATCH_MAX_COST?" in done.err
 
 
-def test_a_command_is_not_run(llmbatch: Program) -> None:
+def test_a_command_is_not_run_with_an_unknown_variable(llmbatch: Program) -> None:
     done = llmbatch("prompt", "init", "new.toml", LLMBATCH_MAX_COSTS="0.01")
     assert done.code == 2
     assert not (llmbatch.folder / "new.toml").exists()

@@ -1,4 +1,4 @@
-"""Nothing that was decided gets lost, whoever writes and whatever happens to the process."""
+"""No decision is lost, whichever process writes it and however that process ends."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from llmbatch.runs.decisions import Decision, DecisionLog, text_digest
 from tests.decisions.conftest import MakeDecision
 
 
-def test_a_decision_is_there_for_whoever_opens_the_log_next(tmp_path: Path, make_decision: MakeDecision) -> None:
+def test_a_decision_is_there_when_the_log_is_opened_again(tmp_path: Path, make_decision: MakeDecision) -> None:
     log = DecisionLog(tmp_path / "decisions.jsonl")
     decision = make_decision(id=2**70, note="töricht", model_category="other", model_confidence=0.25)
     log.append(lambda: [decision])
@@ -23,12 +23,12 @@ def test_a_decision_is_there_for_whoever_opens_the_log_next(tmp_path: Path, make
     assert len(again) == 1
 
 
-def test_looking_makes_no_file(tmp_path: Path, make_decision: MakeDecision) -> None:
+def test_reading_creates_no_file(tmp_path: Path, make_decision: MakeDecision) -> None:
     assert DecisionLog(tmp_path / "decisions.jsonl").latest(make_decision().text) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_writer_knows_what_the_other_wrote(tmp_path: Path, make_decision: MakeDecision) -> None:
+def test_each_writer_sees_the_others_decisions(tmp_path: Path, make_decision: MakeDecision) -> None:
     ana, ben = (DecisionLog(tmp_path / "decisions.jsonl") for _ in range(2))
     first, second = make_decision(1), make_decision(2, reviewer="ben")
     ana.append(lambda: [first])
@@ -45,7 +45,7 @@ def test_each_writer_knows_what_the_other_wrote(tmp_path: Path, make_decision: M
     assert ana.refresh() == ()
 
 
-def test_a_torn_tail_is_not_read_and_moved_aside_by_the_next_writer(
+def test_a_torn_tail_is_not_read_and_the_next_writer_moves_it_aside(
     tmp_path: Path, make_decision: MakeDecision
 ) -> None:
     path = tmp_path / "decisions.jsonl"
@@ -59,14 +59,14 @@ def test_a_torn_tail_is_not_read_and_moved_aside_by_the_next_writer(
     assert len(DecisionLog(path)) == 2
 
 
-def test_a_damaged_line_is_refused_with_its_place(tmp_path: Path, make_decision: MakeDecision) -> None:
+def test_a_damaged_line_is_refused_with_its_position(tmp_path: Path, make_decision: MakeDecision) -> None:
     path = tmp_path / "decisions.jsonl"
     path.write_bytes(make_decision(1).to_bytes() + b'{"key": "x"}\n')
     with pytest.raises(UsageError, match=r"decisions\.jsonl: line 2 is damaged"):
         DecisionLog(path)
 
 
-def test_a_decision_that_does_not_reach_the_disk_is_told_and_leaves_no_trace(
+def test_a_failed_write_is_reported_and_leaves_no_trace(
     tmp_path: Path, make_decision: MakeDecision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = DecisionLog(tmp_path / "decisions.jsonl")
@@ -84,7 +84,7 @@ def test_a_decision_that_does_not_reach_the_disk_is_told_and_leaves_no_trace(
     assert log.latest(make_decision(2).text) is None
 
 
-def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
@@ -95,16 +95,16 @@ for n in range(40):
     log.append(lambda: [Decision(key, key, n, n, "x", who, "2026-11-25T12:00:00Z")])
 """
     path = tmp_path / "decisions.jsonl"
-    writers = [subprocess.Popen([sys.executable, "-c", script, path, who]) for who in ("ana", "ben", "cem")]
+    writers = [subprocess.Popen([sys.executable, "-c", script, path, reviewer]) for reviewer in ("ana", "ben", "cem")]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     log = DecisionLog(path)
     assert path.read_bytes().count(b"\n") == 120
-    assert all(log.latest(text_digest(f"{who}{n}")) for who in ("ana", "ben", "cem") for n in range(40))
+    assert all(log.latest(text_digest(f"{reviewer}{n}")) for reviewer in ("ana", "ben", "cem") for n in range(40))
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["x", "y", None]), st.booleans()), max_size=20))
-def test_every_reader_comes_to_the_same(steps: list[tuple[int, str | None, bool]]) -> None:
+def test_every_reader_gets_the_same_result(steps: list[tuple[int, str | None, bool]]) -> None:
     import tempfile  # noqa: PLC0415 - hypothesis shares fixtures between examples
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """The examples of a documentation page: fenced blocks of `sh` and `python`, which readers copy and tests run.
 
-A block of `text` right behind one of `sh` is what it prints; `...` stands for whatever varies. Commands that cannot be
-run here (they install, ask a person, or need an account) stand in `console` blocks.
+A `text` block right after an `sh` block is its output; `...` matches anything. Commands that cannot be run here (they
+install, ask for input, or need an account) are in `console` blocks.
 """
 
 import re
@@ -25,7 +25,7 @@ class Example:
     output: str | None
 
     def is_printed_by(self, printed: str) -> bool:
-        """Whether the block's output is what was printed."""
+        """Whether the printed text matches the block's output."""
         if self.output is None:
             return True
         pattern = ".*".join(re.escape(part) for part in self.output.strip().split("..."))
@@ -40,6 +40,6 @@ def examples(page: Path) -> Iterator[Example]:
 
 
 def block_of(page: Path, number: int) -> str:
-    """The content of a page's block of any language, counted from 1."""
+    """The content of a page's n-th block of any language, counted from 1."""
     blocks: list[str] = _ANY_BLOCK.findall(page.read_text())
     return blocks[number - 1]

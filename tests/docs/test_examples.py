@@ -1,4 +1,4 @@
-"""What the documentation tells readers to type does what it says."""
+"""The documentation's commands and code do what the pages say."""
 
 import ast
 import asyncio
@@ -27,21 +27,21 @@ END = "\0"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: StartEndpoint) -> Path:
-    """A folder with documents, in which `llmbatch` is a command and sends to an offline endpoint."""
+    """A folder with documents, where `llmbatch` is a command that sends to an offline endpoint."""
     folder, commands = tmp_path / "home", tmp_path / "bin"
     folder.mkdir()
     commands.mkdir()
     write_command(commands)
     for name in ("docs.jsonl", "gold.jsonl"):
         shutil.copy(REPOSITORY / "sample_data" / name, folder)
-    around = {
+    variables = {
         "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
         "OPENAI_API_KEY": "sk-offline",
         "OPENAI_BASE_URL": endpoint().url,
         "LLMBATCH_SPEND_STORE": str(tmp_path / "spend.sqlite3"),
         "LLMBATCH_REUSE_STORE": str(tmp_path / "answers.sqlite"),
     }
-    for name, value in around.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(folder)
     return folder
@@ -76,7 +76,7 @@ def test_python_examples_run(page: Path) -> None:
 
 
 def _run(block: Example, page: Path, names: dict[str, Any]) -> None:
-    """As a notebook's cell, in which `await` may stand anywhere."""
+    """Run a block like a notebook cell, with top-level `await`."""
     code = compile("\n" * block.line + block.code, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if code.co_flags & inspect.CO_COROUTINE:
         asyncio.run(eval(code, names))
@@ -84,7 +84,7 @@ def _run(block: Example, page: Path, names: dict[str, Any]) -> None:
         exec(code, names)
 
 
-def test_a_page_that_shows_what_is_not_printed_is_noticed(tmp_path: Path) -> None:
+def test_output_that_differs_from_the_page_is_detected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text('```sh\necho \'{"cost":1.25}\'\n```\n\n```text\n{"cost":...}\n```\n\n```sh\ntrue\n```\n')
     first, second = examples(page)

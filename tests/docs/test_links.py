@@ -1,4 +1,4 @@
-"""Links between the files of the repository, which are read there as well as in the site."""
+"""Links between the files of the repository, which are read on the web and in the built site."""
 
 import re
 import sys
@@ -49,10 +49,12 @@ def test_pages_that_the_code_names_exist() -> None:
 
 
 def test_modules_that_a_page_names_exist() -> None:
-    """`runs/ledger/index.py` leads somewhere from the repository, the package, or the page's own folder."""
+    """`runs/ledger/index.py` exists below the repository, the package, or the page's own folder."""
     modules = {path.name for path in (REPOSITORY / "llmbatch").rglob("*.py")}
     for page in PAGES:
-        if page.name == "CHANGELOG.md" or page.parent.name == "extending":  # what was; what a package of its own has
+        if (
+            page.name == "CHANGELOG.md" or page.parent.name == "extending"
+        ):  # earlier modules; modules of example packages
             continue
         for name in re.findall(r"`([\w/]+\.py)(?:::?\w+)?`", page.read_text()):
             if name.removesuffix(".py") in sys.stdlib_module_names or name in modules:

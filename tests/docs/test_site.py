@@ -1,4 +1,4 @@
-"""The documentation builds into a site without a dead link, and its references are made from the program."""
+"""The documentation builds into a site without dead links, and its references are generated from the program."""
 
 import re
 import subprocess

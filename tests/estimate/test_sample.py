@@ -1,4 +1,4 @@
-"""The sample's total holds within its margin, and its size is bounded whatever the input is."""
+"""The sample's total is right within its margin, and its size is bounded whatever the input is."""
 
 from hashlib import blake2b
 from random import Random
@@ -59,10 +59,10 @@ def test_the_truth_lies_within_twice_the_margin(seed: int) -> None:
     assert counted < 800_000, "an input of any size costs a few times the bound"
 
 
-def test_nothing_has_no_tokens() -> None:
+def test_an_empty_input_has_no_tokens() -> None:
     assert sampled([], 100)[0] == TokenTotal(0, 0.0, 0, 0)
 
 
-def test_a_single_counted_document_says_little() -> None:
+def test_a_single_counted_document_has_a_wide_margin() -> None:
     total, _ = sampled(["a " * 1000] * 40, 10)
     assert total.margin >= total.tokens

@@ -1,4 +1,4 @@
-"""Time by what limits the run, with its source."""
+"""Estimated time and what limits the run."""
 
 import pytest
 
@@ -33,11 +33,11 @@ NOTHING = Speed()
         ),
     ],
 )
-def test_what_limits_the_run_most_tells_its_time(given: Speed, earlier: Speed, seconds: float | None, why: str) -> None:
+def test_the_tightest_limit_gives_the_time(given: Speed, earlier: Speed, seconds: float | None, why: str) -> None:
     needed = time_needed(600, 960_000, given, earlier)
     assert (needed.seconds, needed.why) == (seconds, why)
     assert needed.is_assumed == (given == earlier == NOTHING)
 
 
-def test_nothing_to_ask_takes_no_time() -> None:
+def test_no_requests_take_no_time() -> None:
     assert time_needed(0, 0, NOTHING, NOTHING).seconds == 0

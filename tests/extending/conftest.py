@@ -1,4 +1,4 @@
-"""Plug-ins as packages: those of the documentation's pages, built and installed, and any other."""
+"""Plug-in packages: those of the documentation's pages, built and installed, and any other."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _FILE = re.compile(r"`(?P<name>[\w.]+)`:\n\n```\w+\n(?P<content>.*?)^```$", re.M
 
 @pytest.fixture(scope="session")
 def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all packages of the documentation are installed into, as a reader would make them."""
+    """A folder with all packages of the documentation installed, built as a reader would."""
     site = tmp_path_factory.mktemp("site")
     for page in PAGES:
         source = tmp_path_factory.mktemp(page.stem)
@@ -37,7 +37,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def extended(tmp_path: Path, documented: Path) -> Program:
-    """The program with all of them."""
+    """The program with all the documented packages."""
     folder = tmp_path / "home"
     folder.mkdir()
     return Program(folder, {"PYTHONPATH": str(documented)})
@@ -62,7 +62,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """One that this process looks into; its modules are forgotten afterwards."""
+    """A `Site` on this process's path; its modules are unloaded afterwards."""
     before = set(sys.modules)
     path = tmp_path / "site"
     path.mkdir()

@@ -1,4 +1,4 @@
-"""Wire protocols that other packages bring: they reach every part that meets the wire, and a row's key."""
+"""Wire protocols from other packages: used everywhere on the wire and in row keys."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ ONE = "from llmbatch.extending import ChatCompletions\nclass One(ChatCompletions
 
 
 def answer_of(request: dict[str, Any]) -> tuple[int, Any]:
-    """The first label of the schema, as a model would that is held to it."""
+    """Answer with the first label of the schema, like a model with constrained output."""
     label = request["format"]["properties"]["category"]["enum"][0]
     return 200, {
         "model": request["model"],
@@ -45,7 +45,7 @@ def run(program: Program, server: JsonServer, *more: str) -> Any:
     return program(*command, *more, OPENAI_API_KEY="sk-not-for-ollama")
 
 
-def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Program, ollama: JsonServer) -> None:
+def test_a_run_uses_ollamas_own_protocol_and_resumes_with_it(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(4))
     done = run(extended, ollama)
     assert done.code == 0, done.err
@@ -62,17 +62,17 @@ def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Prog
     assert extended("estimate", "docs.jsonl", "--dialect", "ollama", "--base-url", ollama.url).code == 0
 
 
-def test_a_retry_asks_by_the_runs_dialect(extended: Program, ollama: JsonServer) -> None:
+def test_a_retry_uses_the_runs_dialect(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(2))
-    whole = answer_of
-    ollama.answer = lambda request: (200, whole(request)[1] | {"message": {"content": "I do not know."}})
+    usual_answer = answer_of
+    ollama.answer = lambda request: (200, usual_answer(request)[1] | {"message": {"content": "I do not know."}})
     assert run(extended, ollama, "--reask", "0", "--stop-at-invalid", "100%").code == 3
-    ollama.answer = whole
+    ollama.answer = usual_answer
     done = extended("retry", "docs.llmbatch", "--base-url", ollama.url)
     assert (done.code, len(ollama.requests)) == (0, 4), done.err
 
 
-def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Program, ollama: JsonServer) -> None:
+def test_its_refusals_and_unreadable_answers_are_handled_as_usual(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(2))
     ollama.answer = lambda _: (404, {"error": "model 'llama3.2' not found, try pulling it first"})
     done = run(extended, ollama)
@@ -82,7 +82,7 @@ def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Pro
     assert (done.code, "dialect 'ollama' cannot read (KeyError('content'))" in done.err) == (4, True), done.err
 
 
-def test_a_dialect_of_another_protocol_needs_an_address_and_no_offline_endpoint(extended: Program) -> None:
+def test_a_dialect_of_another_protocol_needs_a_base_url_and_refuses_offline(extended: Program) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(1))
     done = extended("classify", "docs.jsonl", "--dialect", "ollama", OPENAI_API_KEY="sk-1")
     assert (done.code, "--base-url" in done.err) == (2, True), done.err
@@ -92,12 +92,12 @@ def test_a_dialect_of_another_protocol_needs_an_address_and_no_offline_endpoint(
     assert (done.code, "chat-completions, anthropic-messages, ollama" in done.err) == (2, True), done.err
 
 
-def test_a_dialect_makes_other_keys_and_openais_makes_those_that_there_always_were() -> None:
+def test_a_dialect_changes_the_keys_and_openais_keys_are_stable() -> None:
     task = load_task(None)
     plain = make_plan(task, ModelChoice("m"), offline=False)
     assert plain.key("x") == make_plan(task, ModelChoice("m", dialect="chat-completions"), offline=False).key("x")
     assert plain.key("x") != make_plan(task, ModelChoice("m", dialect="ollama"), offline=False).key("x")
-    assert plain.fingerprint == "e3042ba41965c74cc671e48d6cc3cb34", "runs of earlier versions go on"
+    assert plain.fingerprint == "e3042ba41965c74cc671e48d6cc3cb34", "runs of earlier versions can be resumed"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,9 @@ def test_a_dialect_makes_other_keys_and_openais_makes_those_that_there_always_we
         "def limits(self, headers): 1 / 0",
     ],
 )
-def test_a_mistake_ends_the_run_in_a_line(extended: Program, endpoint: StartEndpoint, site: Site, mistake: str) -> None:
+def test_a_plug_in_error_ends_the_run_with_one_line(
+    extended: Program, endpoint: StartEndpoint, site: Site, mistake: str
+) -> None:
     site.install("acme", GROUP, {"acme": ONE.format(mistake)})
     write_rows(extended.folder / "docs.jsonl", documents(3))
     command = ("classify", "docs.jsonl", "--dialect", "one", "--base-url", endpoint().url)
@@ -119,14 +121,14 @@ def test_a_mistake_ends_the_run_in_a_line(extended: Program, endpoint: StartEndp
     assert "plug-in 'one' of acme 1.0 cannot be used (ZeroDivisionError: division by zero)" in done.err
 
 
-def test_what_is_not_what_it_should_be_is_reported(site: Site) -> None:
+def test_a_wrong_return_type_is_reported(site: Site) -> None:
     site.install("acme", GROUP, {"acme": ONE.format("def decode(self, body, headers): return {}")})
     with pytest.raises(UsageError, match="returned dict instead of a Completion"):
         dialect_named("one").decode(b"{}", {})
     assert dialect_named("chat-completions") is CHAT_COMPLETIONS
 
 
-def test_an_answer_that_is_none_is_as_ever(site: Site) -> None:
+def test_an_answer_without_choices_is_refused_as_usual(site: Site) -> None:
     site.install("acme", GROUP, {"acme": ONE.format("x = 1")})
     with pytest.raises(NotACompletionError, match="no choices"):
         dialect_named("one").decode(b"{}", {})
@@ -135,7 +137,7 @@ def test_an_answer_that_is_none_is_as_ever(site: Site) -> None:
 @pytest.mark.parametrize(
     ("code", "reason"), [("class ONE: pass", "is a class"), ("ONE = object()", "has no method 'path'")]
 )
-def test_what_is_no_dialect_is_refused(site: Site, code: str, reason: str) -> None:
+def test_an_invalid_dialect_is_refused(site: Site, code: str, reason: str) -> None:
     site.install("acme", GROUP, {"acme": code})
     with pytest.raises(UsageError, match=reason):
         dialect_named("one")

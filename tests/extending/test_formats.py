@@ -1,4 +1,4 @@
-"""Formats that other packages bring: found by name and suffix, read as ours are, and blamed for their mistakes."""
+"""Input formats from other packages: found by name and suffix, read like built-in ones, and named in errors."""
 
 import gzip
 import mailbox
@@ -44,7 +44,7 @@ def test_mailboxes_are_labelled(extended: Program, endpoint: StartEndpoint) -> N
         assert done.json["models"][0]["rows"]["total"] == 2
 
 
-def test_the_names_of_plug_ins_are_among_the_proposed_ones(extended: Program) -> None:
+def test_plug_in_formats_are_among_the_suggestions(extended: Program) -> None:
     done = extended("estimate", "-", "--input-format", "docx")
     assert (done.code, "mbox" in done.err) == (2, True), done.err
 
@@ -59,7 +59,7 @@ def read(site: Site, body: str, name: str = "in.one", content: bytes = b"x") -> 
     return rows
 
 
-def test_records_and_those_that_cannot_be_read(site: Site) -> None:
+def test_records_and_unreadable_records(site: Site) -> None:
     record = '(1, b"x", {"text": "A text."}, ())'
     rows = read(site, f'return Records(iter([{record}, Unread(2, b"raw", "odd", "it is odd"), {record}]))')
     assert [type(row) for row in rows] == [Row, Rejection, Row]
@@ -79,7 +79,7 @@ def test_records_and_those_that_cannot_be_read(site: Site) -> None:
         ("return Records(iter([(1, b'', {'text': 'a'}, ())]), at_end=lambda: 1 / 0)", "ZeroDivisionError"),
     ],
 )
-def test_its_mistakes_are_reported_as_its_own(site: Site, body: str, reason: str) -> None:
+def test_plug_in_errors_name_the_plug_in(site: Site, body: str, reason: str) -> None:
     with pytest.raises(UsageError) as raised:
         read(site, body)
     assert raised.value.message.startswith(f"plug-in 'one' of acme 1.0 cannot be used ({reason}")
@@ -93,7 +93,7 @@ def test_its_mistakes_are_reported_as_its_own(site: Site, body: str, reason: str
         ("class One:\n is_text = is_typed = True\n read = 1\nONE = One()", "it has no method 'read'"),
     ],
 )
-def test_what_is_no_format_is_refused(site: Site, code: str, reason: str) -> None:
+def test_an_invalid_format_is_refused(site: Site, code: str, reason: str) -> None:
     site.install("acme", "[llmbatch.formats]\none = acme:ONE\n", {"acme": code})
     path = site.path / "in.one"
     path.touch()
@@ -102,7 +102,7 @@ def test_what_is_no_format_is_refused(site: Site, code: str, reason: str) -> Non
     assert reason in raised.value.message
 
 
-def test_damaged_packing_ends_the_records_and_not_the_run(site: Site) -> None:
+def test_damaged_compression_ends_the_records_but_not_the_run(site: Site) -> None:
     body = "return Records((1, chunk, {'text': 'A text.'}, ()) for chunk in content.chunks)"
     rows = read(site, body, "in.one.gz", gzip.compress(b"text" * 1000)[:-9])
     assert [row.kind for row in rows if isinstance(row, Rejection)] == ["bad_gzip"]

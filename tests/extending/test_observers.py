@@ -1,4 +1,4 @@
-"""Observers that other packages bring: made for each run, told what happens, and no harm to it."""
+"""Observers from other packages: created for each run, notified of events, and unable to break it."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ GROUP = "[llmbatch.observers]\none = acme:One\n"
 
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
-    """The address of a chat room, and what is posted there."""
+    """The address of a chat room, and the messages posted there."""
     posted: list[Any] = []
 
     class Room(BaseHTTPRequestHandler):
@@ -31,7 +31,7 @@ def webhook() -> Iterator[tuple[str, list[Any]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Room)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -54,7 +54,7 @@ def test_the_summary_of_a_run_is_posted(
     assert (done.code, done.err.count("error:"), "needs RUN_WEBHOOK_URL" in done.err) == (2, 1, True), done.err
 
 
-def test_an_unknown_one_is_refused_before_anything_is_sent(extended: Program, endpoint: StartEndpoint) -> None:
+def test_an_unknown_observer_is_refused_before_anything_is_sent(extended: Program, endpoint: StartEndpoint) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(1))
     server = endpoint()
     done = extended("classify", "docs.jsonl", "--base-url", server.url, "--observer", "pager")
@@ -70,13 +70,13 @@ def test_an_unknown_one_is_refused_before_anything_is_sent(extended: Program, en
         ("One = 1", "TypeError"),
     ],
 )
-def test_what_makes_none_is_refused(site: Site, code: str, reason: str) -> None:
+def test_an_invalid_observer_factory_is_refused(site: Site, code: str, reason: str) -> None:
     site.install("acme", GROUP, {"acme": code})
     with pytest.raises(UsageError, match=reason):
         watch(WatchOptions(observers=("one",)))
 
 
-def test_one_that_fails_later_is_left_out_and_the_run_goes_on(
+def test_an_observer_that_fails_later_is_dropped_and_the_run_continues(
     extended: Program, endpoint: StartEndpoint, site: Site
 ) -> None:
     code = "from llmbatch.extending import Observer\nclass One(Observer):\n def row(self, line): 1 / 0\n"
@@ -95,7 +95,7 @@ class Rows(Observer):
         self.keys.append(line.key)
 
 
-def test_a_call_from_python_takes_observers_of_its_own(endpoint: StartEndpoint) -> None:
+def test_a_call_from_python_accepts_its_own_observers(endpoint: StartEndpoint) -> None:
     first, second = Rows(), Rows()
     run = classify(["The invoice.", "The API."], base_url=endpoint().url, spend_store="off", observer=[first, second])
     assert (len(run), len(first.keys), first.keys) == (2, 2, second.keys)

@@ -1,4 +1,4 @@
-"""Formats of results from other packages: asked for by name, given every record, and blamed for their mistakes."""
+"""Output formats from other packages: selected by name, given every record, and named in errors."""
 
 from pathlib import Path
 
@@ -45,14 +45,14 @@ def test_results_are_exported_as_markdown(extended: Program, endpoint: StartEndp
     assert len(rows_of(run / "results.jsonl")) == 2
 
 
-def test_an_unknown_format_is_refused_with_those_that_there_are(extended: Program, endpoint: StartEndpoint) -> None:
+def test_an_unknown_format_is_refused_with_the_known_ones(extended: Program, endpoint: StartEndpoint) -> None:
     done = extended("export", labelled(extended, endpoint), "--format", "docx")
     assert (done.code, "jsonl, csv, parquet, md" in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize("has_columns", [True, False])
 @pytest.mark.parametrize("is_typed", [True, False])
-def test_a_writer_is_given_what_it_wants(site: Site, *, has_columns: bool, is_typed: bool) -> None:
+def test_a_writer_gets_what_it_requires(site: Site, *, has_columns: bool, is_typed: bool) -> None:
     site.install("acme", GROUP, {"acme": WRITER.format(has_columns=has_columns, is_typed=is_typed)})
     path = site.path / "out"
     with path.open("wb") as file:
@@ -65,7 +65,7 @@ def test_a_writer_is_given_what_it_wants(site: Site, *, has_columns: bool, is_ty
 
 
 @pytest.mark.parametrize("place", ["writer", "write", "close"])
-def test_its_mistakes_leave_the_files_that_stand_there(
+def test_a_failing_writer_leaves_existing_files_unchanged(
     extended: Program, endpoint: StartEndpoint, site: Site, place: str
 ) -> None:
     code = WRITER.format(has_columns=True, is_typed=True)
@@ -88,14 +88,14 @@ def test_its_mistakes_leave_the_files_that_stand_there(
         ("class One: has_columns = is_typed = True\nONE = One()", "no method 'writer'"),
     ],
 )
-def test_what_is_no_format_is_refused(site: Site, code: str, reason: str) -> None:
+def test_an_invalid_format_is_refused(site: Site, code: str, reason: str) -> None:
     site.install("acme", GROUP, {"acme": code})
     with pytest.raises(UsageError, match=reason):
         output_format("one")
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "a b", "A", "x.y.z", ""])
-def test_a_name_is_no_path(site: Site, name: str) -> None:
+def test_a_format_name_cannot_be_a_path(site: Site, name: str) -> None:
     code = WRITER.format(has_columns=True, is_typed=True)
     site.install("acme", GROUP.replace("one", name or "x", 1), {"acme": code})
     with pytest.raises(UsageError):

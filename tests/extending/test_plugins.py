@@ -1,4 +1,4 @@
-"""Plug-ins are found among what is installed, imported when they are asked for, and blamed for what goes wrong."""
+"""Plug-ins are found among installed packages, imported on demand, and named in errors."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.extending.conftest import Site
 ONE = "[llmbatch.formats]\none = acme:ONE\n"
 
 
-def test_a_plug_in_is_imported_when_it_is_asked_for(site: Site) -> None:
+def test_a_plug_in_is_imported_on_demand(site: Site) -> None:
     site.install("Acme_Formats", ONE, {"acme": "ONE = 1"}, version="1.2")
     assert (plugin_names(FORMATS), find_plugin(FORMATS, "two"), "acme" in sys.modules) == (("one",), None, False)
     plugin = find_plugin(FORMATS, "one")
@@ -35,7 +35,7 @@ def test_a_plug_in_is_imported_when_it_is_asked_for(site: Site) -> None:
         ("raise ValueError('x' * 10_000)", "xxx…"),
     ],
 )
-def test_one_that_cannot_be_imported_is_one_line(site: Site, code: str, reason: str) -> None:
+def test_a_failed_import_is_reported_in_one_line(site: Site, code: str, reason: str) -> None:
     site.install("acme", ONE, {"acme": code})
     with pytest.raises(UsageError) as raised:
         find_plugin(FORMATS, "one")
@@ -44,7 +44,7 @@ def test_one_that_cannot_be_imported_is_one_line(site: Site, code: str, reason: 
     assert raised.value.hint == "update or uninstall it: pip uninstall acme"
 
 
-def test_an_older_version_behind_the_installed_one_is_not_seen(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_version_later_on_the_path_is_ignored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.install("acme", ONE, {"acme": "ONE = 1"})
     behind = Site(site.path / "behind")
     behind.install("Acme", ONE, {}, version="0.9")
@@ -54,7 +54,7 @@ def test_an_older_version_behind_the_installed_one_is_not_seen(site: Site, monke
     assert plugin.package == "acme 1.0"
 
 
-def test_a_package_that_is_found_twice_is_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_found_twice_counts_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.install("acme", ONE, {"acme": "ONE = 1"})
     again = site.path.with_name("site64")
     again.symlink_to(site.path)
@@ -63,7 +63,7 @@ def test_a_package_that_is_found_twice_is_one(site: Site, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("left", ["nothing", "metadata"])
-def test_what_is_left_of_an_older_version_hides_none(site: Site, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+def test_remains_of_an_older_version_hide_nothing(site: Site, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
     before = Site(site.path.with_name("before"))
     folder = before.install("acme", "", {}, version="0.9")
     for file in ("entry_points.txt",) if left == "metadata" else ("entry_points.txt", "METADATA"):
@@ -73,7 +73,7 @@ def test_what_is_left_of_an_older_version_hides_none(site: Site, monkeypatch: py
     assert find_plugin(FORMATS, "one") is not None
 
 
-def test_two_packages_of_one_name_are_both_refused(site: Site) -> None:
+def test_two_packages_with_the_same_plug_in_name_are_refused(site: Site) -> None:
     site.install("acme", ONE, {"acme": "ONE = 1"})
     site.install("beta", ONE, {"beta": "ONE = 2"})
     with pytest.raises(UsageError, match=r"two packages: (acme 1.0 and beta 1.0|beta 1.0 and acme 1.0)"):
@@ -81,14 +81,14 @@ def test_two_packages_of_one_name_are_both_refused(site: Site) -> None:
 
 
 @pytest.mark.parametrize("damage", ["METADATA", "entry_points.txt"])
-def test_broken_metadata_of_one_package_hides_no_other(site: Site, damage: str) -> None:
+def test_broken_metadata_of_one_package_does_not_hide_another(site: Site, damage: str) -> None:
     (site.install("broken", "[llmbatch.formats]\ntwo = x:Y\n", {}) / damage).write_bytes(b"\xff\xfe[\x00\n=\n")
     site.install("acme", ONE, {"acme": "ONE = 1"})
     assert find_plugin(FORMATS, "one") is not None
 
 
 @pytest.mark.parametrize("entry", ["", "."])
-def test_the_current_folder_brings_none(site: Site, monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
+def test_no_plug_in_is_found_in_the_current_folder(site: Site, monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
     site.install("acme", ONE, {"acme": "raise AssertionError('imported')"})
     monkeypatch.chdir(site.path)
     monkeypatch.setattr(sys, "path", [entry, *sys.path])
@@ -96,7 +96,7 @@ def test_the_current_folder_brings_none(site: Site, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("is_package", [False, True])
-def test_nor_the_module_of_one_that_is_installed(
+def test_an_installed_plug_ins_module_is_not_imported_from_the_current_folder(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_package: bool
 ) -> None:
     site.install("acme", ONE, {"acme": "ONE = 1"})
@@ -121,7 +121,7 @@ def test_a_package_under_development_is_used_in_its_own_folder(
     assert find_plugin(FORMATS, "one") is not None
 
 
-def test_a_package_that_lies_beside_the_documents_is_never_imported(tmp_path: Path) -> None:
+def test_a_package_next_to_the_documents_is_never_imported(tmp_path: Path) -> None:
     program = Program(tmp_path)
     write_rows(tmp_path / "docs.one", documents(1))
     Site(tmp_path).install("acme", ONE, {"acme": "print('imported')"})
@@ -131,6 +131,6 @@ def test_a_package_that_lies_beside_the_documents_is_never_imported(tmp_path: Pa
         assert (process.returncode, out, "unknown file type" in err) == (2, "", True), err
 
 
-def test_a_bug_report_names_the_packages_that_bring_plug_ins(extended: Program) -> None:
+def test_a_bug_report_names_the_packages_with_plug_ins(extended: Program) -> None:
     report = extended("--version", "--json").json
     assert report.items() >= {"llmbatch-mailbox": "1.0", "llmbatch-ollama": "1.0"}.items()

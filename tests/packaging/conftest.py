@@ -1,4 +1,4 @@
-"""The program as the end-to-end tests run it."""
+"""The program fixture of the end-to-end tests."""
 
 from tests.e2e.conftest import llmbatch
 

@@ -1,4 +1,4 @@
-"""The action and the hooks that the repository offers, run as GitHub and pre-commit run them."""
+"""The repository's GitHub action and pre-commit hooks, run as GitHub and pre-commit run them."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def step(name: str) -> dict[str, Any]:
 
 
 def run_step(llmbatch: Program, name: str, **inputs: str) -> "subprocess.CompletedProcess[str]":
-    """A step's script in bash, with the runner's environment and these inputs in place of its expressions."""
+    """Run a step's script in bash, with the runner's environment and these inputs in place of its expressions."""
     given = {key: value["default"] for key, value in ACTION["inputs"].items() if "default" in value} | inputs
     outputs = llmbatch.folder / "outputs"
     known = dict(line.split("=", 1) for line in outputs.read_text().splitlines()) if outputs.exists() else {}
@@ -53,7 +53,7 @@ def test_no_input_is_part_of_a_script() -> None:
     assert not [one for one in ACTION["runs"]["steps"] if "${{" in one.get("run", "")]
 
 
-def test_the_action_checks_labels_and_measures(llmbatch: Program) -> None:
+def test_the_action_checks_labels_and_evaluates(llmbatch: Program) -> None:
     write_command(llmbatch.folder)
     (llmbatch.folder / "t.toml").write_text(f'name = "t"\n{LABELS}')
     texts = ("The server crashed.", "The court read the contract.")
@@ -87,6 +87,6 @@ def test_the_hook_refuses_a_task_with_an_error(llmbatch: Program) -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook["id"]))
-def test_each_hook_has_what_it_needs(hook: dict[str, Any]) -> None:
+def test_each_hook_has_the_required_fields(hook: dict[str, Any]) -> None:
     assert hook["language"] == "python"
     assert {"id", "name", "description", "entry"} <= hook.keys()

@@ -1,4 +1,4 @@
-"""What a package index shows of the project."""
+"""The metadata that a package index shows."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ ADDRESS = "https://forge.example/team/llmbatch"
 
 
 def metadata(tmp_path: Path, origin: str) -> Message:
-    """The metadata of a wheel that is built out of a source distribution, out of a clone of that origin."""
+    """The metadata of a wheel built from a source distribution of a clone of `origin`."""
     source = tmp_path / "source"
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -51,7 +51,7 @@ def test_links_of_the_readme_are_absolute_and_urls_are_named(tmp_path: Path) -> 
     assert "Programming Language :: Python :: 3.14" in found.get_all("Classifier", [])
 
 
-def test_without_a_repository_on_the_web_no_address_is_made_up(tmp_path: Path) -> None:
+def test_without_a_web_repository_no_address_is_invented(tmp_path: Path) -> None:
     found = metadata(tmp_path, "/srv/repositories/llmbatch")
     assert found.get_all("Project-URL", []) == []
     assert "](docs/" not in str(found.get_payload())

@@ -1,4 +1,4 @@
-"""What docs/reference/support.md promises has the proof that it names."""
+"""The tests that docs/reference/support.md names exist."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_proof_is_there() -> None:
+def test_every_named_test_file_exists() -> None:
     (page,) = (ROOT / "docs").rglob("support.md")
     named = re.findall(r"`(tests/[\w/]+\.py)`", page.read_text())
     assert len(named) > 10

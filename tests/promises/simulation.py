@@ -1,4 +1,4 @@
-"""How often a promise may be broken in so many simulated runs before it is not kept."""
+"""How many simulated runs may break a statistical guarantee before its test fails."""
 
 from scipy.stats import binom
 
@@ -6,7 +6,7 @@ from llmbatch.core.ledger_line import CONTROL, FAILED, OK, LedgerLine, RowError
 from tests.thorough import IS_TORTURE
 
 _BY_CHANCE = 1e-4
-"""A promise that is just kept fails its test once in so many times."""
+"""The probability that the test of a guarantee that just holds fails."""
 
 
 def runs(quick: int, long: int) -> range:
@@ -15,12 +15,12 @@ def runs(quick: int, long: int) -> range:
 
 
 def most(promised: float, among: int) -> int:
-    """How many of `among` runs may break a promise that is broken with probability `promised`."""
+    """How many of `among` runs may break a guarantee that is broken with probability `promised`."""
     return int(binom.ppf(1 - _BY_CHANCE, among, promised))
 
 
 def fewest(promised: float, among: int) -> int:
-    """How many of `among` runs must show what is shown with probability `promised`."""
+    """How many of `among` runs must show an effect that is shown with probability `promised`."""
     return int(binom.ppf(_BY_CHANCE, among, promised))
 
 
@@ -34,7 +34,7 @@ def row_line(
     arm: str = CONTROL,
     prompt: str = "a" * 12,
 ) -> LedgerLine:
-    """A row's line in the ledger; a bad one failed by an answer that was no label."""
+    """A row's ledger line; a bad row failed with an answer that is not a label."""
     return LedgerLine(
         row=row,
         id=f"id-{row}",

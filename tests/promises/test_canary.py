@@ -1,4 +1,4 @@
-"""A canary that is as good stays, whatever happens when; one that is worse goes, and does not grow before."""
+"""An equally good canary stays, however error rates vary; a worse one is dropped without growing first."""
 
 from collections.abc import Callable
 from random import Random
@@ -19,7 +19,7 @@ Rate = Callable[[str, float], float]
 def experiments(seed: int, rows: int, rate: Rate, *, share: float = 0.1, expand: bool = False) -> Canary:
     """A run with a canary; `rate` gives a row's chance to be bad by its arm and how far the run is (0..1).
 
-    A row that the canary fails is asked by the control, which finds it as hard.
+    A row that the canary fails is re-asked by the control, which finds it as hard.
     """
     asked = {arm: Asked(prompt, "m") for arm, prompt in PROMPTS.items()}
     canary = Canary(asked[CONTROL], asked[CANARY], share=share, expand=expand, emit=lambda _: None)
@@ -48,13 +48,13 @@ def hard(_: str, __: float) -> float:
 
 @pytest.mark.parametrize("rate", [late, waves, hard])
 @pytest.mark.parametrize("how", [{"share": 0.1, "expand": True}, {"share": 0.3}])
-def test_a_canary_that_is_as_good_is_dropped_in_at_most_5_of_100_runs(rate: Rate, how: dict[str, Any]) -> None:
+def test_an_equal_canary_is_dropped_in_at_most_5_percent_of_runs(rate: Rate, how: dict[str, Any]) -> None:
     seeds = runs(10, 500)
     dropped = sum(experiments(seed, 1500, rate, **how).dropped is not None for seed in seeds)
     assert dropped <= most(0.05, len(seeds))
 
 
-def test_a_canary_that_is_three_times_worse_grows_in_at_most_10_of_100_runs_where_it_has_bad_rows() -> None:
+def test_a_canary_with_three_times_the_bad_rows_grows_in_at_most_10_percent_of_runs() -> None:
     seeds = runs(12, 200)
     grown = sum(
         experiments(seed, 3000, lambda arm, _: 0.06 if arm == CANARY else 0.02, expand=True).share > 0.1
@@ -63,7 +63,7 @@ def test_a_canary_that_is_three_times_worse_grows_in_at_most_10_of_100_runs_wher
     assert grown <= most(0.1, len(seeds))
 
 
-def test_a_canary_that_is_as_good_grows_to_half() -> None:
+def test_an_equal_canary_grows_to_half() -> None:
     seeds = runs(8, 200)
     grown = sum(experiments(seed, 4000, lambda _, __: 0.04, expand=True).share == 0.5 for seed in seeds)
     assert grown >= fewest(0.8, len(seeds))
@@ -76,8 +76,8 @@ def test_a_worse_canary_is_dropped_soon(rates: tuple[float, float]) -> None:
     assert sum(canary.dropped is not None for canary in canaries) >= fewest(0.95, len(seeds))
 
 
-def test_arms_are_compared_over_rows_asked_under_one_share() -> None:
+def test_arms_are_compared_over_rows_sent_at_the_same_share() -> None:
     report = experiments(3, 1500, late, expand=True).report()
     assert report.compared_rows < report.control.rows + report.canary.rows
     assert not any(shift.is_significant for shift in report.shifts)
-    assert report.control.rows + report.canary.rows == 1500, "a row that the control took over is counted once"
+    assert report.control.rows + report.canary.rows == 1500, "a row that fell back to the control is counted once"

@@ -1,4 +1,4 @@
-"""Comparing arms: equal ones are told apart in at most 5 of 100 comparisons, however many arms and looks."""
+"""Comparing arms: equal arms differ significantly in at most 5% of comparisons, however many arms and looks."""
 
 import gc
 
@@ -24,7 +24,7 @@ def shown(arms: list[np.ndarray], texts: list[int] | None = None, *, looks: int 
 
 
 @pytest.mark.parametrize(("rows", "others", "copies"), [(20, 1, 1), (150, 4, 1), (40, 1, 5)])
-def test_equal_arms_are_told_apart_in_at_most_5_of_100_comparisons(rows: int, others: int, copies: int) -> None:
+def test_equal_arms_differ_in_at_most_5_percent_of_comparisons(rows: int, others: int, copies: int) -> None:
     seeds, found = runs(20, 3000), 0
     texts = np.repeat(np.arange(rows), copies)
     for draw in map(np.random.default_rng, seeds):
@@ -32,7 +32,7 @@ def test_equal_arms_are_told_apart_in_at_most_5_of_100_comparisons(rows: int, ot
     assert found <= most(0.05, len(seeds))
 
 
-def test_looking_again_after_adding_rows_keeps_the_level() -> None:
+def test_another_look_after_adding_rows_keeps_the_error_level() -> None:
     seeds, found = runs(20, 3000), 0
     for draw in map(np.random.default_rng, seeds):
         one, other = (draw.random(400) < 0.7 for _ in range(2))
@@ -41,7 +41,7 @@ def test_looking_again_after_adding_rows_keeps_the_level() -> None:
 
 
 @pytest.mark.parametrize("looks", [1, 3])
-def test_ten_points_are_seen_on_as_many_texts_as_it_takes(looks: int) -> None:
+def test_ten_points_are_detected_on_the_planned_number_of_texts(looks: int) -> None:
     seeds, found = runs(20, 1000), 0
     texts = rows_for(0.1, apart=20, texts=100) * (1 if looks == 1 else 2)
     for draw in map(np.random.default_rng, seeds):
@@ -51,7 +51,7 @@ def test_ten_points_are_seen_on_as_many_texts_as_it_takes(looks: int) -> None:
 
 
 @pytest.mark.parametrize(("texts", "alone"), [(30, 0.1), (200, 0.05), (200, 0.0)])
-def test_the_differences_interval_holds_the_truth_95_times_in_100(texts: int, alone: float) -> None:
+def test_the_differences_interval_covers_the_truth_in_95_percent_of_cases(texts: int, alone: float) -> None:
     seeds, missed = runs(100, 4000), 0
     for draw in map(np.random.default_rng, seeds):
         counts = draw.multinomial(texts, [0.75, alone, alone + 0.04, 0.21 - 2 * alone])
@@ -62,26 +62,26 @@ def test_the_differences_interval_holds_the_truth_95_times_in_100(texts: int, al
     assert missed <= most(0.055, len(seeds))
 
 
-def test_the_paired_interval_is_newcombes() -> None:
+def test_the_paired_interval_matches_newcombe() -> None:
     """Table II of his paper, methods 10: 36 pairs of both, 12 and 2 alone, none of neither."""
     found = paired_difference(Table(both=36, only_first=2, only_other=12, neither=0))
     assert found is not None
     assert (round(found.low, 4), round(found.high, 4)) == (0.0569, 0.3404)
 
 
-def test_where_no_text_sets_the_arms_apart_the_most_that_is_likely_counts() -> None:
+def test_without_a_differing_text_the_largest_likely_difference_counts() -> None:
     likely = rows_to_tell((0.05815 + 0.02) / 2, (0.05815 - 0.02) / 2) or 0
     assert likely < rows_for(0.02, apart=0, texts=50) < 1.1 * likely
     assert rows_for(0.02, apart=0, texts=50) > rows_for(0.02, apart=0, texts=5000)
 
 
 @pytest.mark.parametrize("p_values", [[0.01], [0.04, 0.01, 0.5], [0.2, 0.2, 0.01, 0.9]])
-def test_holm_as_statsmodels_has_it(p_values: list[float]) -> None:
-    gc.freeze()  # it looks for garbage each time
+def test_holm_matches_statsmodels(p_values: list[float]) -> None:
+    gc.freeze()  # statsmodels collects garbage on each call
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
 
 
-def test_a_text_that_stands_many_times_is_one_piece_of_evidence() -> None:
+def test_a_repeated_text_counts_as_one_piece_of_evidence() -> None:
     one, other = np.array([False, True]).repeat(50), np.array([True, True]).repeat(50)
     (versus,) = compare([arm(one), arm(other)], ["a"] * 100, [n // 50 for n in range(100)]).versus
     assert versus.mcnemar is not None

@@ -1,4 +1,4 @@
-"""Drift: equal nights are told apart in fewer than one of 1,000, at any number of rows; what has shifted is seen."""
+"""Drift: fewer than 1 in 1,000 equal runs raise an alarm, at any number of rows; real shifts are detected."""
 
 import numpy as np
 import pytest
@@ -11,18 +11,20 @@ from tests.promises.simulation import fewest, most, row_line, runs
 RISK = 0.001
 
 
-def night(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
-    """A run's profile; `kind` says what its figures look like, `shifted` (0..1) how many rows are another's."""
+def simulated_run(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
+    """A run's statistics; `kind` is the shape of its figures, `shifted` (0..1) the share of rows that differ."""
     profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
     labels = [str(n) for n in range(40 if kind == "many labels" else 4)]
     for row in range(rows):
         moved = draw.random() < shifted
-        sure = {"two values": draw.choice([0.9, 0.3], p=[0.9, 0.1]), "constant": 0.95}.get(kind, draw.beta(8, 2))
+        base_confidence = {"two values": draw.choice([0.9, 0.3], p=[0.9, 0.1]), "constant": 0.95}.get(
+            kind, draw.beta(8, 2)
+        )
         profiler.watch(
             row_line(
                 row,
                 label="moved" if moved else labels[int(len(labels) * draw.random() ** 2)],
-                confidence=round(float(sure) * (0.8 if moved else 1), 2),
+                confidence=round(float(base_confidence) * (0.8 if moved else 1), 2),
                 tokens=int(draw.lognormal(5, 1.2)),
                 bad=draw.random() < (0.3 if moved else 0.02),
             )
@@ -36,32 +38,32 @@ def alarms(before: Profile, after: Profile) -> bool:
 
 @pytest.mark.parametrize("kind", ["two values", "constant", "spread", "many labels"])
 @pytest.mark.parametrize("rows", [(2, 2), (30, 30), (5, 300), (200, 200)])
-def test_equal_nights_are_hardly_ever_told_apart(rows: tuple[int, int], kind: str) -> None:
+def test_equal_runs_hardly_ever_raise_an_alarm(rows: tuple[int, int], kind: str) -> None:
     seeds = runs(12, 3000)
     found = sum(
-        alarms(night(draw, rows[0], kind=kind), night(draw, rows[1], kind=kind))
+        alarms(simulated_run(draw, rows[0], kind=kind), simulated_run(draw, rows[1], kind=kind))
         for draw in map(np.random.default_rng, seeds)
     )
     assert found <= most(RISK, len(seeds))
 
 
-def test_a_small_night_beside_a_large_one() -> None:
+def test_a_small_run_against_a_large_one() -> None:
     draw = np.random.default_rng(1)
-    large = night(draw, 3000, kind="two values")
+    large = simulated_run(draw, 3000, kind="two values")
     seeds = runs(40, 3000)
-    assert sum(alarms(large, night(draw, 50, kind="two values")) for _ in seeds) <= most(RISK, len(seeds))
+    assert sum(alarms(large, simulated_run(draw, 50, kind="two values")) for _ in seeds) <= most(RISK, len(seeds))
 
 
-def test_what_has_shifted_is_seen_four_times_in_five() -> None:
+def test_a_shift_is_detected_in_80_percent_of_cases() -> None:
     seeds = runs(20, 300)
     found = sum(
-        alarms(night(draw, 400, kind="spread"), night(draw, 400, kind="spread", shifted=0.15))
+        alarms(simulated_run(draw, 400, kind="spread"), simulated_run(draw, 400, kind="spread", shifted=0.15))
         for draw in map(np.random.default_rng, seeds)
     )
     assert found >= fewest(0.8, len(seeds))
 
 
-def test_many_labels_that_each_move_a_little_are_seen() -> None:
+def test_many_labels_that_each_move_a_little_are_detected() -> None:
     draw = np.random.default_rng(2)
     shares = draw.dirichlet(np.full(150, 20.0))
     moved = shares * draw.choice([0.6, 1.4], 150)
@@ -72,7 +74,7 @@ def test_many_labels_that_each_move_a_little_are_seen() -> None:
     assert [shift.figure for shift in shifts(before, after) if shift.is_significant] == ["label shares"]
 
 
-def test_constant_figures_that_differ_have_shifted_and_equal_ones_have_not() -> None:
+def test_only_different_constant_figures_have_shifted() -> None:
     def constant(confidence: float) -> Profile:
         profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
         for row in range(30):
@@ -83,7 +85,7 @@ def test_constant_figures_that_differ_have_shifted_and_equal_ones_have_not() -> 
     assert [shift.figure for shift in shifts(constant(0.9), constant(0.8)) if shift.is_significant] == ["confidence"]
 
 
-def test_a_row_counts_once_by_its_first_outcome_however_often_it_is_asked_again() -> None:
+def test_a_row_counts_once_by_its_first_outcome_however_often_it_is_retried() -> None:
     profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
     for line in [row_line(0, bad=True)] * 3 + [
         row_line(0),
@@ -93,4 +95,6 @@ def test_a_row_counts_once_by_its_first_outcome_however_often_it_is_asked_again(
     ]:
         profiler.watch(line)
     profile = profiler.profile()
-    assert (profile.rows, profile.failed, profile.useless) == (2, 1, 1), "the canary's failed row is not the control's"
+    assert (profile.rows, profile.failed, profile.useless) == (2, 1, 1), (
+        "a row that failed with the canary does not count for the control"
+    )

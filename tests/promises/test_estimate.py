@@ -1,4 +1,4 @@
-"""The estimate's interval: it holds what runs cost in 95 of 100 of them, and is not much wider than that."""
+"""The estimate's interval covers the cost of 95% of runs, and is not much wider than needed."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def job(documents: TokenTotal) -> Job:
 
 
 def actual(draw: np.random.Generator, documents: list[int], *, misses: float, repeats: float) -> int:
-    """What a run costs whose requests miss the cache and are repeated by chance."""
+    """The cost of a run whose requests miss the cache and are repeated at random."""
     total = 0
     for n, tokens in enumerate(documents):
         for _ in range(1 + int(draw.random() < repeats)):
@@ -34,7 +34,7 @@ def actual(draw: np.random.Generator, documents: list[int], *, misses: float, re
 
 
 def total_of(draw: np.random.Generator, documents: list[int]) -> TokenTotal:
-    """The documents' tokens, from a sample of a fifth of their bytes."""
+    """The documents' tokens, estimated from a sample of a fifth of their bytes."""
     sample = TokenSample(sum(documents), lambda text: len(text.split()))
     for tokens in documents:
         sample.add(int(draw.integers(1 << 62)), " ".join(["word"] * tokens))
@@ -42,7 +42,7 @@ def total_of(draw: np.random.Generator, documents: list[int]) -> TokenTotal:
 
 
 def test_before_the_first_answer() -> None:
-    """Caches mostly hold, and answers are seldom repeated: up to 3% of either."""
+    """Cache misses and repeated answers are rare: up to 3% of each."""
     seeds, outside, widths = runs(15, 500), 0, []
     for draw in map(np.random.default_rng, seeds):
         documents = draw.integers(20, 200, REQUESTS).tolist()
@@ -55,7 +55,7 @@ def test_before_the_first_answer() -> None:
 
 
 @pytest.mark.parametrize(("misses", "repeats"), [(0.0, 0.0), (0.1, 0.02), (0.4, 0.2)])
-def test_with_what_thirty_answers_and_more_tell(misses: float, repeats: float) -> None:
+def test_after_thirty_answers_and_more(misses: float, repeats: float) -> None:
     seeds, outside = runs(15, 500), 0
     for draw in map(np.random.default_rng, seeds):
         documents = draw.integers(20, 200, REQUESTS).tolist()

@@ -1,4 +1,4 @@
-"""The sample's error rate: whatever people decided besides, its interval holds the rate of all rows."""
+"""The sample's error rate: its interval covers the rate of all rows, whatever else was decided."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from tests.promises.simulation import most, runs
 
 ANSWERED = (900, 100)
 WRONG = {True: 0.08, False: 0.5}
-"""Of the rows that passed, and of those in review."""
+"""For rows that passed, and for those in review."""
 TRUE = (900 * 0.08 + 100 * 0.5) / 1000
 
 
 def sample(draw: np.random.Generator, rows: int) -> list[SampledRow]:
-    """A random sample of a run, all of it decided."""
+    """A random sample of a run, fully decided."""
     passed = draw.random(rows) < 0.9
     points = draw.integers(0, 1 << 40, rows).tolist()
     return [
@@ -34,7 +34,7 @@ def holds(rate: ErrorRate) -> bool:
 
 @pytest.mark.parametrize("how", ["all", "half", "queue first", "wrong ones picked"])
 @pytest.mark.parametrize("rows", [30, 120])
-def test_the_interval_holds_the_rate_of_all_rows_95_times_in_100(rows: int, how: str) -> None:
+def test_the_interval_covers_the_rate_of_all_rows_in_95_percent_of_cases(rows: int, how: str) -> None:
     seeds, missed = runs(100, 4000), 0
     for draw in map(np.random.default_rng, seeds):
         decided = sample(draw, rows)
@@ -50,21 +50,21 @@ def test_the_interval_holds_the_rate_of_all_rows_95_times_in_100(rows: int, how:
     assert missed <= most(0.06, len(seeds))
 
 
-def test_of_rows_picked_by_hand_nothing_follows() -> None:
+def test_hand_picked_rows_give_no_error_rate() -> None:
     decided = sample(np.random.default_rng(3), 100)
     wrong = [row for row in sorted(decided, key=lambda row: row.place) if row.wrong][-13:]
     rate = stratified_rate([row if row in wrong else undecided(row) for row in decided], ANSWERED)
     assert (rate.share, rate.checked) == (None, 0)
 
 
-def test_no_rate_before_enough_is_decided_and_a_small_sample_is_enough_when_it_is_done() -> None:
+def test_no_rate_before_enough_is_decided_unless_a_small_sample_is_complete() -> None:
     decided = sorted(sample(np.random.default_rng(4), 100), key=lambda row: row.place)
     early = [row if n < ENOUGH - 1 else undecided(row) for n, row in enumerate(decided)]
     assert stratified_rate(early, ANSWERED).share is None
     assert stratified_rate(decided[:4], ANSWERED).share is not None
 
 
-def test_nothing_wrong_is_no_wrong_at_the_low_end() -> None:
+def test_without_errors_the_low_end_is_zero() -> None:
     rows = [SampledRow((n, n), str(n), passed=True, wrong=False) for n in range(100)]
     assert rate_in_order(rows).interval[0] == 0
     assert rate_in_order([SampledRow((n, n), "same", passed=True, wrong=False) for n in range(100)]).interval[1] > 0.7

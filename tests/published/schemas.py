@@ -1,4 +1,4 @@
-"""OpenAI's published schemas, and what in some JSON data breaks them."""
+"""OpenAI's published schemas, and how JSON data violates them."""
 
 import json
 from functools import cache
@@ -11,7 +11,7 @@ _SPECIFICATION: dict[str, Any] = json.loads(Path(__file__).with_name("openai.jso
 
 
 def breaches(name: str, data: Any) -> list[str]:
-    """Where data breaks the schema of this name, in words; unknown fields at its top among them."""
+    """Violations of the named schema, as messages; includes unknown top-level fields."""
     broken = [f"{error.json_path}: {error.message:.200}" for error in _validator(name).iter_errors(data)]
     return broken + [f"$.{field}: unknown" for field in data if field not in _fields(name)]
 

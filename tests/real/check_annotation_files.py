@@ -1,6 +1,6 @@
-"""Run by a Python with label-studio-sdk and argilla: the files of `review export --to` by those packages' own schemas.
+"""Check the files of `review export --to` with label-studio-sdk's and argilla's own schemas, by a Python that has them.
 
-Prints one line a file; ends with an error where a package refuses something.
+Prints one line per file; exits with an error if a package refuses something.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def check_label_studio(tasks: list[dict[str, Any]], config: str) -> None:
-    """By the labelling interface that the configuration makes."""
+    """Check tasks against the labelling interface of the configuration."""
     interface = import_module("label_studio_sdk.label_interface").LabelInterface(config)
     interface.validate()
     predictions = [prediction for task in tasks for prediction in task["predictions"]]
@@ -21,7 +21,7 @@ def check_label_studio(tasks: list[dict[str, Any]], config: str) -> None:
 
 
 def check_argilla(path: Path, settings: dict[str, Any]) -> None:
-    """By the models of its records, questions and fields."""
+    """Check records with Argilla's models of records, questions and fields."""
     models, reader = import_module("argilla._models"), import_module("argilla.records._io._json").JsonIO
     records = [record.api_model() for record in reader._records_from_json(path)]
     questions = [models.QuestionModel(**question) for question in settings["questions"]]

@@ -1,4 +1,4 @@
-"""The program as in the end-to-end tests, against real servers."""
+"""The program fixture of the end-to-end tests, for real servers."""
 
 from tests.e2e.conftest import llmbatch
 

@@ -1,6 +1,6 @@
-"""Run by a Python with ray[data]: `label_on_ray.py DOCS.parquet WORKERS OPTIONS` labels on a cluster of its own.
+"""Run by a Python with ray[data]: `label_on_ray.py DOCS.parquet WORKERS OPTIONS` labels on its own cluster.
 
-Prints what came of it as one line of JSON. OPTIONS are those of `ray_classify`, as JSON.
+Prints the result as one line of JSON. OPTIONS are those of `ray_classify`, as JSON.
 """
 
 import json
@@ -33,5 +33,5 @@ def label(path: str, workers: int, options: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    came_of_it = label(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))
-    sys.stdout.write(f"{json.dumps(came_of_it)}\n")
+    outcome = label(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))
+    sys.stdout.write(f"{json.dumps(outcome)}\n")

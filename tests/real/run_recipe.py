@@ -1,4 +1,4 @@
-"""Run by a Python with ray[data], daft and pyspark: `run_recipe.py RECIPE.py`, with all that listens on loopback."""
+"""Run by a Python with ray[data], daft and pyspark: `run_recipe.py RECIPE.py`, with all listeners on loopback."""
 
 import os
 import runpy

@@ -1,4 +1,4 @@
-"""A litellm proxy on loopback: `serve_litellm.py CONFIG.yaml`. Prints its address, ends with its stdin.
+"""A litellm proxy on loopback: `serve_litellm.py CONFIG.yaml`. Prints its address, exits when its stdin closes.
 
 Needs the package litellm[proxy].
 """
@@ -18,11 +18,11 @@ from litellm.proxy.proxy_server import app
 
 
 async def serve() -> None:
-    """Answer until stdin ends."""
+    """Serve until stdin closes."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     running = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:  # noqa: ASYNC110 - it has no event for it
+    while not server.started:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.05)
     address, out = f"http://127.0.0.1:{listening.getsockname()[1]}", os.fdopen(os.dup(1), "w")
     out.write(f"{address}\n")

@@ -1,6 +1,6 @@
 """llama.cpp's own server on loopback: `serve_llama_cpp.py MODEL.gguf SLOTS [embeddings]`. Prints its address.
 
-It ends with its stdin. Each slot has a window of 8,192 tokens, and reads 512 at once for an embedding; the key is
+It exits when its stdin closes. Each slot has a window of 8,192 tokens, 512 per embedding batch; the key is
 sk-llama-test, the model's name is tiny. Needs the package xllamacpp.
 """
 

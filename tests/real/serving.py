@@ -1,4 +1,4 @@
-"""Real servers as child processes: each prints its address and ends with its standard input."""
+"""Real servers as child processes: each prints its address and exits when its standard input closes."""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ def served(python: str, script: str, *arguments: str) -> Iterator[str]:
     """A server's base URL, while it runs.
 
     Args:
-        python: the interpreter that has its packages.
-        script: a file beside this one.
-        arguments: the script's.
+        python: an interpreter with the server's packages.
+        script: a file next to this one.
+        arguments: for the script.
     """
     command = [python, str(HERE / script), *arguments]
     with subprocess.Popen(

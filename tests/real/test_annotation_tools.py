@@ -1,4 +1,4 @@
-"""Label Studio's and Argilla's own packages take the files that are made for them."""
+"""Label Studio's and Argilla's own packages accept the exported files."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ PYTHON = os.environ.get("LLMBATCH_REAL_ANNOTATION")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="make real runs it")
 
 
-def test_the_packages_take_the_files(tickets: Path, tmp_path: Path) -> None:
+def test_the_packages_accept_the_files(tickets: Path, tmp_path: Path) -> None:
     with opened(tickets) as review:
         export_to_tool(review, Choice(), Tool.label_studio, tmp_path / "tasks.json")
         export_to_tool(review, Choice(), Tool.argilla, tmp_path / "records.json")

@@ -1,4 +1,4 @@
-"""The recipes of docs/how-to/engines.md do what the page says, by the engines themselves."""
+"""The recipes of docs/how-to/engines.md, run on the real engines."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def run(folder: Path, recipe: str, server: Endpoint) -> "subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: re.findall(r"ray|batch|daft|spark", recipe)[0])
-def test_a_recipe_labels_all_rows_and_pays_none_twice(recipe: str, tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_recipe_labels_all_rows_and_pays_for_none_twice(recipe: str, tmp_path: Path, endpoint: StartEndpoint) -> None:
     parquet.write_table(pa.Table.from_pylist(documents(COUNT)), tmp_path / "tickets.parquet")
     poor, rich = endpoint("--fault", "quota@100+", "--latency", "0.02"), endpoint()
     stopped = run(tmp_path, recipe, poor)

@@ -35,7 +35,7 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("proxy") / "config.yaml"  # of which JSON is a part
+    path = tmp_path_factory.mktemp("proxy") / "config.yaml"  # JSON is a subset of YAML
     path.write_text(json.dumps({"model_list": MODELS, "general_settings": {"master_key": KEY}}))
     return str(path)
 
@@ -63,7 +63,7 @@ def test_rows_are_labelled(llmbatch: Program, proxy: str, name: str) -> None:
     assert {(line["category"], line["attempts"]) for line in lines(llmbatch)} == {("technical", 1)}
 
 
-def test_the_proxys_own_cost_counts_where_no_price_is_known(llmbatch: Program, proxy: str) -> None:
+def test_the_proxys_own_cost_is_used_if_no_price_is_known(llmbatch: Program, proxy: str) -> None:
     assert classify(llmbatch, proxy, "priced").code == 0
     for line in lines(llmbatch):
         assert line["cost_usd"] == pytest.approx(line["input_tokens"] * 1e-6 + line["output_tokens"] * 2e-6, abs=1e-9)
@@ -81,7 +81,7 @@ def test_an_invented_label_fails_its_row(llmbatch: Program, proxy: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("limited", 7), ("broken", 7), ("too-long", 3)])
-def test_a_failure_behind_the_proxy_is_known(llmbatch: Program, proxy: str, name: str, code: int) -> None:
+def test_a_failure_behind_the_proxy_is_recognised(llmbatch: Program, proxy: str, name: str, code: int) -> None:
     done = classify(llmbatch, proxy, name)
     assert done.code == code, done.err
     assert "Traceback" not in done.err
@@ -92,19 +92,19 @@ def test_a_wrong_key_and_a_wrong_model_stop_the_run(llmbatch: Program, proxy: st
         assert done.code == 4, done.err
 
 
-def test_probabilities_that_do_not_come_are_flagged(llmbatch: Program, proxy: str) -> None:
+def test_missing_probabilities_are_flagged(llmbatch: Program, proxy: str) -> None:
     assert classify(llmbatch, proxy, "fast", "--confidence", "logprobs").code == 0
     assert all("logprobs_missing" in line["flags"] for line in lines(llmbatch))
 
 
-def test_a_proxy_that_was_stopped_and_started_again_gets_the_rest(llmbatch: Program, config: str) -> None:
+def test_a_restarted_proxy_gets_the_remaining_rows(llmbatch: Program, config: str) -> None:
     with served(PYTHON, "serve_litellm.py", config) as url:
         assert classify(llmbatch, url, "fast").code == 0
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
-    gone = llmbatch(
+    stopped = llmbatch(
         "classify", "docs.jsonl", "--base-url", url, "--model", "fast", "--max-wait", "2", OPENAI_API_KEY=KEY
     )
-    assert gone.code == 7, gone.err
+    assert stopped.code == 7, stopped.err
     with served(PYTHON, "serve_litellm.py", config) as url:
         done = llmbatch("classify", "docs.jsonl", "--base-url", url, "--model", "fast", OPENAI_API_KEY=KEY)
     assert done.code == 0, done.err

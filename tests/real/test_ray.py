@@ -1,4 +1,4 @@
-"""A real Ray cluster labels a dataset; workers and drivers are really killed, and the endpoint counts."""
+"""A real Ray cluster labels a dataset; workers and drivers are killed, and the endpoint counts requests."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PRICE = "1,1,5"
 
 
 class Cluster:
-    """Runs the script with the same documents again and again."""
+    """Runs the script repeatedly with the same documents."""
 
     def __init__(self, folder: Path, workers: int) -> None:
         import pyarrow as pa  # noqa: PLC0415 - an extra
@@ -57,11 +57,11 @@ class Cluster:
         out, err = process.communicate()
         lines = [line for line in out.splitlines() if line.startswith("{")]
         assert lines, err
-        came_of_it: dict[str, Any] = json.loads(lines[-1])
-        return came_of_it
+        result: dict[str, Any] = json.loads(lines[-1])
+        return result
 
     def running(self) -> Path | None:
-        """A shard that is under way."""
+        """A shard in progress."""
         return next((shard for shard in self.shards if is_locked(shard) and ledger_lines(shard) >= 8), None)
 
     def kill_worker(self, shard: Path) -> None:
@@ -78,7 +78,7 @@ def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> Cluster:
     return Cluster(tmp_path, request.param)
 
 
-def test_killed_workers_and_drivers_pay_nothing_twice_but_what_was_in_flight(
+def test_killed_workers_and_drivers_pay_twice_only_for_requests_in_flight(
     cluster: Cluster, endpoint: StartEndpoint
 ) -> None:
     server = endpoint("--latency", "0.5")
@@ -98,10 +98,10 @@ def test_killed_workers_and_drivers_pay_nothing_twice_but_what_was_in_flight(
     twice = server.requests - COUNT
     assert 0 < twice <= cluster.possibly_billed() <= 8 * (len(cluster.shards) + 1)
     assert cluster.label(server, **options)["code"] == 0
-    assert server.requests == COUNT + twice, "all is done"
+    assert server.requests == COUNT + twice, "nothing is left to send"
 
 
-def test_ctrl_c_stops_all_workers_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_ctrl_c_stops_all_workers_cleanly(tmp_path: Path, endpoint: StartEndpoint) -> None:
     cluster, server = Cluster(tmp_path, 2), endpoint("--latency", "0.3")
     driver = cluster.start(server, concurrency=8)
     wait_until(lambda: all(ledger_lines(shard) >= 8 for shard in cluster.shards), driver)
@@ -114,7 +114,7 @@ def test_ctrl_c_stops_all_workers_in_order(tmp_path: Path, endpoint: StartEndpoi
 
 
 def wait_until(condition: Callable[[], bool], driver: "subprocess.Popen[str]") -> None:
-    """A cluster takes half a minute to start where the machine has other work."""
+    """Wait for a condition; a cluster takes half a minute to start on a busy machine."""
     deadline = time.monotonic() + 240
     while not condition():
         assert driver.poll() is None, driver.communicate()
@@ -127,7 +127,7 @@ def billed_usd(server: Endpoint) -> float:
     return (int(stats["prompt_tokens"]) + 5 * int(stats["completion_tokens"])) / 1e6
 
 
-def test_a_budget_is_held_by_all_workers_together(cluster: Cluster, endpoint: StartEndpoint) -> None:
+def test_a_budget_holds_for_all_workers_together(cluster: Cluster, endpoint: StartEndpoint) -> None:
     server, cap_usd = endpoint("--latency", "0.3"), 0.3
     driver = cluster.start(server, max_cost=cap_usd, concurrency=8)
     wait_until(lambda: cluster.running() is not None, driver)
@@ -138,10 +138,10 @@ def test_a_budget_is_held_by_all_workers_together(cluster: Cluster, endpoint: St
     sent = server.requests
     assert cluster.label(server, max_cost=cap_usd)["code"] == 5
     assert billed_usd(server) <= cap_usd
-    assert server.requests - sent <= len(cluster.shards), "little was left"
+    assert server.requests - sent <= len(cluster.shards), "little budget was left"
 
 
-def test_refusals_are_no_answers(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_rejected_key_ends_the_job_and_rejected_rows_fail(tmp_path: Path, endpoint: StartEndpoint) -> None:
     cluster, server = Cluster(tmp_path, 2), endpoint("--api-key", "sk-offline", "--fault", "context_length@5,6,7")
     refused = cluster.label(endpoint("--api-key", "sk-other"))
     assert (refused["code"], "sk-off" in refused["message"]) == (4, False), refused

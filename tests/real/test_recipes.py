@@ -1,4 +1,4 @@
-"""The recipes of the documentation, each by the program that it is for."""
+"""The recipes of the documentation, each run by its real program."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.e2e.program import PROGRAM, REPOSITORY, accounted, read_rows, write_r
 __all__ = ["endpoint", "endpoints"]
 
 RECIPES = os.environ.get("LLMBATCH_RECIPES")
-"""The folder with an environment for each of the programs."""
+"""The folder with a environment for each program."""
 pytestmark = pytest.mark.skipif(not RECIPES, reason="make recipes runs it")
 SCHEDULERS, SHARDS, CI = (REPOSITORY / "docs" / "how-to" / name for name in ("schedulers.md", "shards.md", "ci.md"))
 DOWN_AT_FIRST = ("--fault", "overloaded@3-14")
@@ -25,7 +25,7 @@ ROWS = list(range(60))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What the recipes call /data/tickets."""
+    """The folder that the recipes call /data/tickets."""
     folder = tmp_path / "tickets"
     folder.mkdir()
     shutil.copy(REPOSITORY / "sample_data" / "docs.jsonl", folder / "inbox.jsonl")
@@ -46,7 +46,7 @@ def around(tmp_path: Path) -> dict[str, str]:
 
 
 def to(url: str) -> dict[str, str]:
-    """The environment in which this endpoint is OpenAI's, and its outages are not waited out."""
+    """An environment that uses this endpoint in place of OpenAI's and does not wait out outages."""
     return {
         "OPENAI_API_KEY": "sk-offline",
         "OPENAI_BASE_URL": url,
@@ -57,13 +57,13 @@ def to(url: str) -> dict[str, str]:
 
 
 def recipe(page: Path, number: int, folder: Path) -> str:
-    """A block with this folder in place of /data/tickets, short pauses, and a gate that made-up labels meet."""
+    """A block with this folder in place of /data/tickets, short pauses, and a gate that simulated labels pass."""
     code = block_of(page, number).replace("/data/tickets", str(folder)).replace("90%", "10%")
     return re.sub(r"(poke_interval|retry_delay_seconds)=1200", r"\1=1", code)
 
 
 def run(command: list[str | Path], folder: Path, around: Mapping[str, str]) -> str:
-    """What a command prints that must succeed."""
+    """The output of a command, which must succeed."""
     done = subprocess.run(
         command, cwd=folder, env=dict(around), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
@@ -137,7 +137,7 @@ def test_prefect(folder: Path, around: dict[str, str], endpoint: StartEndpoint) 
     assert accounted(folder / "inbox.llmbatch") == ROWS
 
 
-def test_dbt_pays_a_text_once(folder: Path, around: dict[str, str], endpoint: StartEndpoint) -> None:
+def test_dbt_pays_for_a_text_once(folder: Path, around: dict[str, str], endpoint: StartEndpoint) -> None:
     (folder / "dbt_project.yml").write_text('name: tickets\nversion: "1.0"\nprofile: tickets\n')
     target = "tickets:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: tickets.duckdb}\n"
     (folder / "profiles.yml").write_text(target)
@@ -158,7 +158,7 @@ def test_dbt_pays_a_text_once(folder: Path, around: dict[str, str], endpoint: St
 
 
 def test_gitlab(folder: Path, around: dict[str, str], endpoint: StartEndpoint) -> None:
-    """By gitlab-ci-local, in a shell instead of a container; the program is there, so pip finds it."""
+    """Run by gitlab-ci-local in a shell instead of a container; pip finds the installed program."""
     for name in ("gold", "prompts"):
         (folder / name).mkdir()
     rows = [
@@ -180,7 +180,7 @@ def test_gitlab(folder: Path, around: dict[str, str], endpoint: StartEndpoint) -
 
 
 def test_pre_commit(folder: Path, around: dict[str, str], endpoint: StartEndpoint, tmp_path: Path) -> None:
-    """From a clone of the repository, at a commit and at a push to another one."""
+    """Hooks from a clone of the repository, run on commit and on push."""
     copy, upstream = tmp_path / "llmbatch", tmp_path / "upstream.git"
     run(["git", "clone", "-q", REPOSITORY, copy], tmp_path, around)
     commit = run(["git", "rev-parse", "HEAD"], copy, around).strip()

@@ -1,6 +1,6 @@
-"""Makes a tiny Qwen2 model of random weights, as a GGUF file: `tiny_model.py OUT.gguf TEXTS...`.
+"""Make a tiny Qwen2 model with random weights as a GGUF file: `tiny_model.py OUT.gguf TEXTS...`.
 
-Its answers mean nothing. The wire around it, the grammar, log-probabilities, slots and errors are llama.cpp's own.
+Its answers are meaningless; the wire format, grammar, log-probabilities, slots and errors are llama.cpp's own.
 Needs the packages gguf, numpy and tokenizers.
 """
 
@@ -37,7 +37,7 @@ def trained_tokenizer(texts: list[str]) -> tuple[list[str], list[str]]:
 
 
 def write_model(path: str, tokens: list[str], merges: list[str]) -> None:
-    """Write the file. A constant in the residual stream lets the output prefer long tokens to white space."""
+    """Write the file. A constant in the residual stream makes the output prefer long tokens to white space."""
     random = np.random.default_rng(0)
 
     def weights(*shape: int, scale: float = 0.02) -> "np.ndarray":

@@ -1,4 +1,4 @@
-"""The page: one file that fetches nothing and obeys no text."""
+"""The report page: one file that fetches nothing and executes no text."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u2
 
 
 class Parsed(HTMLParser):
-    """What a browser would make of it."""
+    """The page as a browser parses it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Parsed(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag != "wbr":  # where a name may be broken
+        if tag != "wbr":  # where a name may wrap
             self.tags.append((tag, dict(attrs)))
         self._inside = tag
 
@@ -53,12 +53,12 @@ class Parsed(HTMLParser):
 
 
 def page(text: str) -> str:
-    """A page on which every text is this one."""
+    """A page with this text in every place."""
     story, attention = Story(0.5), Attention()
     for n in range(8):
-        told = outcome(n, REVIEW, category=text, confidence=0.3, arm=f"{text}{n % 2}", reasoning=text)
-        story.add_row(told)
-        attention.look_at(told)
+        hostile_outcome = outcome(n, REVIEW, category=text, confidence=0.3, arm=f"{text}{n % 2}", reasoning=text)
+        story.add_row(hostile_outcome)
+        attention.look_at(hostile_outcome)
         story.add_line(line(n))
     attention.look_at(outcome(9, FAILED_VIEW, status="failed", error=RowError(text, None, text)))
     shown: dict[str, Any] = {"folder": text, "reason": text, "model": text, "task": text, "notes": (text,)}
@@ -69,7 +69,7 @@ def page(text: str) -> str:
 
 
 def plain(shown: Summary) -> str:
-    """A page of a run without a row to look at."""
+    """A page of a run without rows to look at."""
     return render(Page(shown, Story(0.5), Attention(), "run", "docs.jsonl", "2026-11-27 02:14 UTC", "now"))
 
 
@@ -85,13 +85,13 @@ def test_no_text_becomes_markup_or_ends_a_script(text: str) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.recursive(st.text() | st.just(HOSTILE), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_embedded_data_comes_out_as_it_went_in(data: Any) -> None:
+def test_embedded_data_round_trips(data: Any) -> None:
     embedded = embedded_json(data)
     assert not set("<>&\u2028\u2029") & set(embedded)
     assert json.loads(embedded) == data
 
 
-def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -> None:
+def test_the_policy_allows_only_the_pages_own_style_and_script() -> None:
     html = page("x")
     shown = Parsed(html)
     policy = shown.content("Content-Security-Policy")
@@ -104,7 +104,7 @@ def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -
     assert "unsafe" not in policy
 
 
-def test_a_page_without_any_row_is_whole() -> None:
+def test_a_page_without_rows_is_complete() -> None:
     html = render(
         Page(summary(rows=RowCounts(total=9, ok=5, undone=4)), Story(0.5), Attention(), "r", "docs", "today", "now")
     )
@@ -112,12 +112,12 @@ def test_a_page_without_any_row_is_whole() -> None:
     assert "undone" in html
 
 
-def test_rows_that_could_not_be_read_again_are_not_told_as_none() -> None:
+def test_unreadable_rows_are_not_reported_as_zero() -> None:
     html = plain(TROUBLED)
     assert "could not be read again" in html
 
 
-def test_nothing_is_said_of_failures_where_there_were_none() -> None:
+def test_without_failures_there_is_no_failures_section() -> None:
     html = plain(summary(parse={"clean": 9}))
     assert "Failures and retries" not in html
     html = plain(summary(parse={"clean": 9, "repaired": 1}))
@@ -132,7 +132,7 @@ def test_the_title_names_task_input_and_date() -> None:
     assert "<title>tickets, docs.jsonl, 2026-11-27 02:14 UTC</title>" in html
 
 
-def test_the_longest_bars_stand_alone_and_the_others_are_folded() -> None:
+def test_the_longest_bars_are_shown_and_the_others_folded() -> None:
     made = bars({f"label_{n}": 1000 - n for n in range(300)}, "ok")
     assert made is not None
     assert [bar.name for bar in made.shown] == [f"label_{n}" for n in range(10)]
@@ -140,6 +140,6 @@ def test_the_longest_bars_stand_alone_and_the_others_are_folded() -> None:
     assert bars({"a": 0}, "ok") is None
 
 
-def test_long_names_break_at_their_joints() -> None:
+def test_long_names_wrap_at_separators() -> None:
     assert soft("balance_not_updated/after<b>") == "balance_<wbr>not_<wbr>updated/<wbr>after&lt;b&gt;"
     assert soft("plain words") == "plain words"

@@ -1,4 +1,4 @@
-"""Figures of any number of rows in bounded memory, and none lost."""
+"""Figures of any number of rows in bounded memory, with none lost."""
 
 import math
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def test_the_least_certain_rows_are_kept_and_the_others_counted() -> None:
     assert attention.left_out() == {"review": 10}
 
 
-def test_no_kind_of_failure_crowds_out_another() -> None:
+def test_no_failure_kind_crowds_out_another() -> None:
     attention = Attention()
     for n in range(MOST_OF_A_KIND + 5):
         attention.look_at(outcome(n, FAILED_VIEW, status="failed", error=RowError("timeout", None, "too late")))
@@ -100,7 +100,7 @@ def test_a_long_pause_between_sessions_is_one_gap() -> None:
         story.add_line(line(n))
     rows = course(story)[0].drawing
     assert rows.count("<g>") == 7
-    assert rows.count("pause") == 2, "one for a second without a row, one for the quarter of an hour"
+    assert rows.count("pause") == 2, "one for a second without a row, one for the 15 minutes"
 
 
 def test_reused_rows_take_no_time_and_cost_nothing() -> None:

@@ -1,4 +1,4 @@
-"""A real Chromium, spoken to over its own protocol: a window a person, what the page shows, and keys."""
+"""A real Chromium, driven over its own protocol: one window per person, with the page's output and key presses."""
 
 import asyncio
 import base64
@@ -18,23 +18,23 @@ _KEYS = {"enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13,
 
 
 def without_codes(drawn: str) -> str:
-    """What a terminal is sent, without what moves its cursor and colours it."""
+    """Terminal output without cursor and colour codes."""
     return _CODES.sub("", drawn)
 
 
 class Window:
-    """One person's browser: cookies of its own, and a page."""
+    """One person's browser: separate cookies, and a page."""
 
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser = browser
         self._session = session
         self.drawn = ""
-        """What the terminal was sent to draw, without its codes."""
+        """The terminal's output, without control codes."""
         self.requested: list[str] = []
-        """The addresses that the page asked for."""
+        """The addresses that the page requested."""
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """A command to the page."""
+        """Send a command to the page."""
         return await self._browser.call(method, session=self._session, **parameters)
 
     async def open(self, url: str) -> None:
@@ -50,19 +50,19 @@ class Window:
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=about["key"])
 
     async def shows(self, text: str) -> None:
-        """Wait until the terminal drew a text, from what it draws now on."""
+        """Wait until the terminal draws a text from now on."""
         async with asyncio.timeout(TIMEOUT_S):
             while text not in self.drawn:
                 await self._browser.next_event()
         self.drawn = ""
 
     async def until(self, condition: str) -> None:
-        """Wait until an expression of the page holds."""
+        """Wait until an expression in the page is true."""
         look = f"const look = () => {condition} ? done() : requestAnimationFrame(look); look()"
         await self.call("Runtime.evaluate", expression=f"new Promise((done) => {{ {look} }})", awaitPromise=True)
 
     def take(self, event: dict[str, Any]) -> None:
-        """Something happened in the page."""
+        """Handle an event of the page."""
         about = event.get("params", {})
         if event["method"] == "Network.webSocketFrameReceived" and about["response"]["opcode"] == 2:
             drawn = base64.b64decode(about["response"]["payloadData"]).decode("utf-8", "replace")
@@ -72,7 +72,7 @@ class Window:
 
 
 class Browser:
-    """The process, and the one connection to it."""
+    """The process and its connection."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -81,7 +81,7 @@ class Browser:
         self._windows: dict[str, Window] = {}
 
     async def window(self) -> Window:
-        """A window that shares nothing with the others."""
+        """Open a window that shares nothing with the others."""
         context = (await self.call("Target.createBrowserContext"))["browserContextId"]
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
@@ -89,7 +89,7 @@ class Browser:
         return window
 
     async def call(self, method: str, *, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """A command, and its answer."""
+        """Send a command, and return its answer."""
         self._number += 1
         number = self._number
         message = {"id": number, "method": method, "params": parameters}
@@ -102,7 +102,7 @@ class Browser:
         return result
 
     async def next_event(self) -> None:
-        """Wait for the next message of the browser, and hand it on."""
+        """Wait for the browser's next message, and dispatch it."""
         message = await self._socket.receive_json(timeout=TIMEOUT_S)
         if "id" in message:
             self._answers[message["id"]] = message

@@ -1,4 +1,4 @@
-"""A run folder to review, as a session leaves it: made of real parts, without sending anything."""
+"""A run folder to review, as a session leaves it: built from real parts, without sending anything."""
 
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def decide(run: Path, reviewer: str = "ana", **labels: str) -> Imported:
 
 
 def rename_label(run: Path, label: str, name: str) -> None:
-    """Make the run's task another one, as a session with an edited task file does."""
+    """Change the run's task, as a session with an edited task file does."""
     folder = RunFolder(run)
     record = load_record(folder)
     text = record.task.model_dump_json().replace(f'"name":"{label}"', f'"name":"{name}"')

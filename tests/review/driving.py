@@ -24,7 +24,7 @@ def drive(
 ) -> None:
     """Run the application over a run folder and let `steps` press keys and read parts of the screen.
 
-    `more`: labels that the task is taken to have besides its own.
+    `more`: labels to add to those of the task.
     """
 
     async def driven() -> None:
@@ -36,7 +36,7 @@ def drive(
             space = plain_space([*more, *task.labels]) if more else task.label_space
             setting = Setting("docs.llmbatch", task.name, space, of_sample=False, is_light=is_light)
             app = ReviewApp(session, setting)
-            app.animation_level = "none"  # a screen is looked at as it ends up, however busy the machine
+            app.animation_level = "none"  # tests look at the final screen, however busy the machine
 
             def read(part: str) -> str:
                 return str(app.screen.query_one(f"#{part}", Static).render())

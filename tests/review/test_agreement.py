@@ -1,4 +1,4 @@
-"""How far reviewers agree, and reviewing without knowing what others decided."""
+"""Agreement between reviewers, and blind review."""
 
 import math
 from collections import Counter
@@ -25,7 +25,7 @@ LABELS = st.sampled_from("abc")
 
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30))
 @settings(deadline=None)
-def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+def test_kappa_matches_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     one, other = [a for a, _ in pairs], [b for _, b in pairs]
     found = cohen(pairs)
     if len({*one, *other}) == 1:
@@ -35,7 +35,7 @@ def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
         assert math.isclose(found, cohen_kappa_score(one, other), abs_tol=1e-9)
 
 
-def test_alpha_is_that_of_the_published_example() -> None:
+def test_alpha_matches_the_published_example() -> None:
     """Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: four observers, missing values."""
     observers = ["123321412...", "1233224125.3", ".3332342251.", "12332441251."]
     units = [Counter(row[n] for row in observers if n < len(row) and row[n] != ".") for n in range(12)]
@@ -45,7 +45,7 @@ def test_alpha_is_that_of_the_published_example() -> None:
 
 
 @given(st.lists(st.lists(LABELS, max_size=5), max_size=20))
-def test_alpha_is_one_where_all_agree_and_never_more(units: list[list[str]]) -> None:
+def test_alpha_is_one_if_all_agree_and_never_more(units: list[list[str]]) -> None:
     alpha = krippendorff([Counter(unit) for unit in units])
     several = {label for unit in units if len(unit) > 1 for label in unit}
     assert (alpha is None) == (len(several) < 2)
@@ -70,7 +70,7 @@ def review(run: Path, reviewer: str, labels: Sequence[str], *, blind: bool = Tru
             session.decide(label)
 
 
-def test_two_blind_reviewers_label_the_same_rows_and_a_third_settles_what_differs(run: Path) -> None:
+def test_two_blind_reviewers_label_the_same_rows_and_a_third_resolves_conflicts(run: Path) -> None:
     review(run, "ana", ["legal", "other", "legal", "business", "legal"])
     review(run, "ben", ["legal", "other", "other", "business", "legal"])
     with opened(run) as opened_run:
@@ -84,16 +84,18 @@ def test_two_blind_reviewers_label_the_same_rows_and_a_third_settles_what_differ
     review(run, "carla", ["marketing"], blind=False)
     with opened(run) as opened_run:
         status = review_status(opened_run)
-    assert (status.conflicts, status.agreement) == (0, before), "who settled a conflict had seen both labels"
+    assert (status.conflicts, status.agreement) == (0, before), (
+        "the reviewer who resolved the conflict had seen both labels"
+    )
     assert [line["reviewer"] for line in read_rows(run / "decisions.jsonl")][-1] == "carla"
 
 
-def test_a_blind_reviewer_takes_back_and_goes_on_where_he_stopped(run: Path) -> None:
+def test_a_blind_reviewer_can_undo_and_resume(run: Path) -> None:
     review(run, "ana", ["legal", "other"])
     with session_of(run, "ben") as session:
         assert (session.progress.decided, session.place) == (0, 0)
         session.decide("other")
-        assert (session.progress.decided, session.place) == (1, 1), "that ana decided differently is not said"
+        assert (session.progress.decided, session.place) == (1, 1), "ana's different decision is not shown"
         assert session.undo() is None
         assert (session.progress.decided, session.place) == (0, 0)
         assert session.refresh() is None
@@ -107,12 +109,12 @@ def test_a_blind_reviewer_takes_back_and_goes_on_where_he_stopped(run: Path) -> 
 @pytest.mark.parametrize(
     ("units", "alpha"),
     [
-        (["333", "333", "333", "333", "331"], 0.0),  # one disagreement among labels that are nearly all the same
-        (["11", "2"], None),  # what one reviewer alone labelled says nothing
+        (["333", "333", "333", "333", "331"], 0.0),  # one disagreement among almost identical labels
+        (["11", "2"], None),  # texts that only one reviewer labelled do not count
         (["11", "22"], 1.0),
         ([], None),
     ],
 )
-def test_alpha_of_edge_cases_that_packages_were_reported_for(units: list[str], alpha: float | None) -> None:
+def test_alpha_of_edge_cases_reported_against_packages(units: list[str], alpha: float | None) -> None:
     found = krippendorff([Counter(unit) for unit in units])
     assert found == (alpha if alpha is None else pytest.approx(alpha, abs=1e-9))

@@ -1,4 +1,4 @@
-"""Rows that people label in Label Studio or Argilla, and their labels back."""
+"""Rows exported to Label Studio or Argilla, and their labels imported."""
 
 import json
 from pathlib import Path
@@ -59,21 +59,21 @@ def imported(run: Path, tool: Tool, rows: object, *, skip: bool = False) -> Impo
         return import_annotations(review, path, tool, reviewer="me", decided_at=NOON, skip_refused=skip)
 
 
-def annotated(task: dict[str, Any], who: object, **choices: list[str]) -> dict[str, Any]:
+def annotated(task: dict[str, Any], annotator: object, **choices: list[str]) -> dict[str, Any]:
     """A task as Label Studio exports it."""
     result = [
         {"id": field, "from_name": field, "to_name": "text", "type": "choices", "value": {"choices": chosen}}
         for field, chosen in choices.items()
     ]
-    annotation = {"id": 1, "completed_by": who, "result": result, "was_cancelled": False, "lead_time": 1.5}
+    annotation = {"id": 1, "completed_by": annotator, "result": result, "was_cancelled": False, "lead_time": 1.5}
     return {**task, "id": 9, "annotations": [*task.get("annotations", []), annotation]}
 
 
-def said(run: Path) -> list[tuple[str, str, str]]:
+def decisions_of(run: Path) -> list[tuple[str, str, str]]:
     return [(line["id"], line["category"], line["reviewer"]) for line in read_rows(run / "decisions.jsonl")]
 
 
-def test_label_studio_gets_the_models_answers_and_gives_people_s_back(tickets: Path) -> None:
+def test_label_studio_gets_the_models_answers_and_returns_human_ones(tickets: Path) -> None:
     first, second, third = exported(tickets, Tool.label_studio)
     assert first["data"].keys() == {"text", "id", "row", "key", "seen"}
     assert [one["value"]["choices"] for one in first["predictions"][0]["result"]] == [
@@ -88,17 +88,17 @@ def test_label_studio_gets_the_models_answers_and_gives_people_s_back(tickets: P
         {**third, "annotations": [{"was_cancelled": True, "result": []}]},
     ]
     assert imported(tickets, Tool.label_studio, back).taken == 2
-    assert said(tickets) == [
+    assert decisions_of(tickets) == [
         ("a", "topic=technical; tags=legal; urgent=yes", "ana@example.org"),
         ("b", "topic=technical; tags=(none); urgent=no", "7"),
     ]
-    assert imported(tickets, Tool.label_studio, back).taken == 0, "once more changes nothing"
+    assert imported(tickets, Tool.label_studio, back).taken == 0, "a second import changes nothing"
     config = fromstring((tickets.parent / "rows.xml").read_text())
     assert [choices.get("choice") for choices in config.iter("Choices")] == ["single", "multiple", "single"]
     assert next(choice.get("hint") for choice in config.iter("Choice")) == "Invoices & <refunds>."
 
 
-def test_argilla_gets_suggestions_and_gives_responses_back(tickets: Path) -> None:
+def test_argilla_gets_suggestions_and_returns_responses(tickets: Path) -> None:
     first, second, third = exported(tickets, Tool.argilla)
     assert first["suggestions"]["tags"]["value"] == ["angry", "legal"]
     assert third["suggestions"] == {}
@@ -109,17 +109,17 @@ def test_argilla_gets_suggestions_and_gives_responses_back(tickets: Path) -> Non
     }
     back = [{**first, "responses": responses}, second, third]
     assert imported(tickets, Tool.argilla, back).taken == 1
-    assert said(tickets) == [("a", "topic=technical; tags=angry; urgent=no", "u1")]
+    assert decisions_of(tickets) == [("a", "topic=technical; tags=angry; urgent=no", "u1")]
 
 
-def test_two_annotators_who_differ_are_a_conflict(run: Path) -> None:
+def test_two_annotators_who_disagree_are_a_conflict(run: Path) -> None:
     task = exported(run, Tool.label_studio)[0]
     back = annotated(annotated(task, "ana", category=["legal"]), "ben", category=["other"])
     done = imported(run, Tool.label_studio, [back])
     assert (done.taken, done.conflicts) == (2, 1)
 
 
-def test_one_label_that_the_task_does_not_have_and_nothing_is_imported(run: Path) -> None:
+def test_one_unknown_label_prevents_the_import(run: Path) -> None:
     tasks = exported(run, Tool.label_studio)
     back = [annotated(tasks[0], "ana", category=["spam"]), annotated(tasks[1], "ana", category=["legal"])]
     done = imported(run, Tool.label_studio, back)
@@ -128,7 +128,7 @@ def test_one_label_that_the_task_does_not_have_and_nothing_is_imported(run: Path
     assert imported(run, Tool.label_studio, back, skip=True).taken == 1
 
 
-def test_a_field_of_any_number_is_refused(run_of_fields: Path) -> None:
+def test_a_number_field_without_bounds_is_refused(run_of_fields: Path) -> None:
     record = (run_of_fields / "run.json").read_text()
     assert '"maximum":3' in record
     (run_of_fields.parent / "wide.toml").write_text(
@@ -145,8 +145,8 @@ def test_a_field_of_any_number_is_refused(run_of_fields: Path) -> None:
 @pytest.mark.parametrize(
     "rows", [{}, [1], [{}], [{"data": 5, "annotations": [{}], "responses": {"category": [5]}}], "x"]
 )
-def test_another_file_is_no_file_of_the_tools(run: Path, tool: Tool, rows: object) -> None:
+def test_another_kind_of_file_is_refused(run: Path, tool: Tool, rows: object) -> None:
     if tool is Tool.argilla and rows == [{}]:
-        return  # a record without responses says nothing
+        return  # an Argilla record without responses is valid
     with pytest.raises(UsageError, match=tool.value):
         imported(run, tool, rows)

@@ -63,7 +63,7 @@ def test_a_session_by_keys(run: Path) -> None:
     ]
 
 
-def test_of_many_labels_the_likeliest_have_the_digits(run: Path) -> None:
+def test_of_many_labels_the_likeliest_get_digit_keys(run: Path) -> None:
     labels = [Label(name=f"card_{n}", description=f"word{n}") for n in range(60)]
     labels += [Label(name="greeting", description="hello world, hm"), Label(name="technical")]
 
@@ -78,7 +78,7 @@ def test_of_many_labels_the_likeliest_have_the_digits(run: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "below"), [((80, 24), 12), ((120, 50), 4)])
-def test_on_a_large_screen_the_labels_stand_right_below_the_text(run: Path, size: tuple[int, int], below: int) -> None:
+def test_on_a_large_screen_the_labels_are_right_below_the_text(run: Path, size: tuple[int, int], below: int) -> None:
     async def steps(pilot: Pilot[None], _: Callable[[str], str]) -> None:
         await pilot.pause()
         screen = pilot.app.screen
@@ -102,7 +102,7 @@ def test_a_long_text_leaves_the_labels_on_the_screen(tmp_path: Path) -> None:
     drive(run, steps, size=(120, 50))
 
 
-def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_labels_are_picked_by_name_and_a_full_disk_is_reported(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = load_task("banking77").task.labels
 
     async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
@@ -121,15 +121,15 @@ def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monke
     assert decided(run) == []
 
 
-def test_a_value_of_several_fields_is_put_together_by_keys(run_of_fields: Path) -> None:
+def test_a_value_of_several_fields_is_entered_by_keys(run_of_fields: Path) -> None:
     async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
         assert "topic=billing 0.30, tags=angry 0.40" in read("answer")
         assert "5 tags=(none)" in read("labels")
-        await pilot.press("2", "4")  # topic=technical, and tags=legal besides
+        await pilot.press("2", "4")  # topic=technical, and adds tags=legal
         assert "yours  topic=technical; tags=angry|legal; severity=3; urgent=yes" in read("answer")
         assert "0 of 3" in read("progress"), "nothing is decided before enter"
         await pilot.press("3", "enter")  # no longer angry
-        await pilot.press("enter")  # the model's
+        await pilot.press("enter")  # the model's answer
         assert "the model refused" in read("answer")
         await pilot.press("enter")
         assert "give it one" in read("said")
@@ -161,7 +161,7 @@ def test_labels_in_groups_are_reached_group_by_group(run_of_tree: Path) -> None:
         assert "g3/l12" in read("labels")
         assert "backspace to go back" in read("said")
         await pilot.press("backspace", "2", "1")  # the group itself, which is an answer
-        assert read("labels").split()[1] == "g1", "the next row begins at the top"
+        assert read("labels").split()[1] == "g1", "the next row starts at the top groups"
         await pilot.press("1", "3")
         await pilot.press("enter")
         assert "3 of 3 decided, 2 corrected" in read("document")
@@ -179,7 +179,7 @@ def test_labels_in_groups_are_reached_group_by_group(run_of_tree: Path) -> None:
         ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u062e"),
     ],
 )
-def test_a_document_keeps_its_lines_and_nothing_that_a_terminal_obeys(text: str, shown: str) -> None:
+def test_a_document_keeps_its_lines_and_no_control_characters(text: str, shown: str) -> None:
     assert readable(text) == shown
 
 
@@ -195,7 +195,7 @@ def test_labels_are_found_by_any_of_their_words() -> None:
     assert matching(labels, "zzz") == []
 
 
-def test_label_keys_leave_the_commands_alone() -> None:
+def test_label_keys_do_not_collide_with_commands() -> None:
     labels = [Label(name=f"l{n}") for n in range(len(LABEL_KEYS))]
     assert not set(label_keys(labels)) & set("fnqsu/? ")
     assert label_keys([*labels, Label(name="more")]) == {}

@@ -8,11 +8,11 @@ from llmbatch.stats.intervals import wilson
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 50), (50, 50), (1, 1), (17, 1000)])
-def test_the_interval_is_wilsons(hits: int, trials: int) -> None:
+def test_the_interval_matches_wilson(hits: int, trials: int) -> None:
     expected = proportion_confint(hits, trials, alpha=0.05, method="wilson")
     assert wilson(hits / trials, trials) == pytest.approx(tuple(map(float, expected)))
 
 
-def test_nothing_checked_is_nothing_known() -> None:
+def test_without_checked_rows_there_is_no_error_rate() -> None:
     assert ErrorRate().share is None
     assert ErrorRate().interval == (0.0, 1.0)

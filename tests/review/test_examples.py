@@ -1,4 +1,4 @@
-"""Decided rows become examples of the task."""
+"""Decided rows are added to the task as examples."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def add(run: Path, most: int = 10, labels: tuple[str, ...] = ()) -> tuple[Path, 
         return task, add_decided(review, task, labels=labels, most=most)
 
 
-def test_what_the_model_had_wrong_comes_first_and_labels_take_turns(run: Path) -> None:
+def test_corrected_rows_come_first_and_labels_alternate(run: Path) -> None:
     decide(run, a="technical", d="legal", f="legal", b="marketing")
     _, added = add(run, most=3)
     assert [(example.text, example.label) for example in added.examples] == [
@@ -37,7 +37,7 @@ def test_nothing_is_added_twice(run: Path) -> None:
     assert (again.examples, task.read_text()) == ((), before)
 
 
-def test_the_file_stays_as_it_is_above_what_is_added(run: Path) -> None:
+def test_the_file_is_unchanged_above_the_added_examples(run: Path) -> None:
     decide(run, d="legal", f="business")
     task, _ = add(run, labels=("business",))
     original = (REPOSITORY / "prompts" / "default.toml").read_text()

@@ -1,4 +1,4 @@
-"""Decisions by files: what an export holds, what an import takes, and what comes of it."""
+"""Decisions in files: what an export contains, what an import accepts, and its effects."""
 
 import csv
 import io
@@ -34,14 +34,14 @@ def to_decide(run: Path, choice: Choice = _DOUBTFUL) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.getvalue().splitlines()]
 
 
-def test_an_export_holds_the_doubtful_rows_least_confident_first_each_text_once(run: Path) -> None:
+def test_an_export_has_the_review_rows_least_confident_first_each_text_once(run: Path) -> None:
     rows = to_decide(run)
     assert [row["id"] for row in rows] == ["d", "7", 7, "f", "c"]
     assert rows[-1]["reason"].startswith("failed: refusal: the model refused")
     assert {row["decision"] for row in rows} == {None}
 
 
-def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> None:
+def test_a_spreadsheet_executes_no_formula_and_its_decisions_are_imported(run: Path) -> None:
     file = io.BytesIO()
     with opened(run) as review:
         count = export_to_decide(review, _DOUBTFUL, file, csv=True)
@@ -50,7 +50,7 @@ def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> No
     assert next(row for row in rows if row["id"] == "f")["text"] == "'=1+1 happened in town."
     path = run.parent / "filled.csv"
     with path.open("w", newline="", encoding="utf-8-sig") as out:
-        writer = csv.DictWriter(out, rows[0].keys(), delimiter=";")  # as a spreadsheet saves it in many countries
+        writer = csv.DictWriter(out, rows[0].keys(), delimiter=";")  # as spreadsheets save CSV in many countries
         writer.writeheader()
         writer.writerows([{**row, "decision": " Legal " if row["id"] == "f" else ""} for row in rows])
     with opened(run) as review:
@@ -58,7 +58,7 @@ def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> No
     assert (imported.taken, imported.blank, imported.refused) == (1, 4, ())
 
 
-def test_reviewers_who_end_at_once_wait_for_each_other(run: Path) -> None:
+def test_reviewers_who_finish_at_the_same_time_wait_for_each_other(run: Path) -> None:
     decide(run, d="marketing")
     together = Barrier(4)
 
@@ -70,7 +70,7 @@ def test_reviewers_who_end_at_once_wait_for_each_other(run: Path) -> None:
         assert list(reviewers.map(ends, range(4))) == [True] * 4
 
 
-def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path) -> None:
+def test_decisions_appear_in_the_result_files_with_the_models_answers(run: Path) -> None:
     assert decide(run, d="marketing", c="business").taken == 2
     assert settle(run).in_views
     found = views(run)
@@ -87,7 +87,7 @@ def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path
         "model_confidence": 0.2,
     }
     assert by_id["e"]["category"] == "marketing", "rows with the same text share the decision"
-    assert by_id["c"]["model_category"] is None, "a person can label a row that failed"
+    assert by_id["c"]["model_category"] is None, "a reviewer can label a failed row"
     assert by_id["a"] == {"row": 0, "id": "a", "category": "technical", "confidence": 0.9, "team": "x"}
     assert [row["id"] for row in found["review"]] == ["f", "7", 7]
     assert found["failed"] == []
@@ -95,7 +95,7 @@ def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path
     assert (rows.ok, rows.review, rows.failed, rows.reviewed) == (5, 3, 0, 3)
 
 
-def test_a_csv_has_the_columns_of_decisions_only_where_there_are_any(run: Path) -> None:
+def test_a_csv_has_decision_columns_only_if_there_are_decisions(run: Path) -> None:
     export_run(run, output_format=output_format("csv"), observer=Observer())
     assert "decided_by" not in (run / "results.csv").read_text().splitlines()[0]
     decide(run, d="marketing")
@@ -105,7 +105,7 @@ def test_a_csv_has_the_columns_of_decisions_only_where_there_are_any(run: Path) 
     assert (row["category"], row["decided_by"], row["model_category"]) == ("marketing", "human", "technical")
 
 
-def test_one_bad_line_and_nothing_is_imported(run: Path) -> None:
+def test_one_bad_line_prevents_the_import(run: Path) -> None:
     rows = to_decide(run)
     rows[0] |= {"decision": "marketing"}
     rows[1] |= {"decision": "no such label"}
@@ -134,7 +134,7 @@ def test_importing_a_file_again_changes_nothing(run: Path) -> None:
     assert (again.taken, again.unchanged) == (0, 2)
 
 
-def test_what_another_decided_since_the_export_is_kept_beside_and_told(run: Path) -> None:
+def test_a_decision_made_since_the_export_is_kept_and_reported_as_a_conflict(run: Path) -> None:
     exported = to_decide(run)
     decide(run, "ben", f="legal")
     imported = take(run, [row | {"decision": "other"} for row in exported if row["id"] == "f"])
@@ -160,7 +160,7 @@ def test_decided_rows_are_gold_labels(run: Path) -> None:
     assert [(row["id"], row["label"]) for row in gold] == [("d", "marketing"), ("e", "marketing"), ("f", "business")]
 
 
-def test_a_decision_ends_with_its_text(run: Path) -> None:
+def test_a_decision_no_longer_applies_once_its_text_changes(run: Path) -> None:
     decide(run, f="legal")
     rows = read_rows(run.parent / "docs.jsonl")
     rows[5]["text"] = "Another text."
@@ -172,7 +172,7 @@ def test_a_decision_ends_with_its_text(run: Path) -> None:
         assert export_gold(review, io.BytesIO(), csv=False) == 0
 
 
-def test_a_decision_moves_along_with_its_text(run: Path) -> None:
+def test_a_decision_moves_with_its_text(run: Path) -> None:
     decide(run, f="legal")
     rows = read_rows(run.parent / "docs.jsonl")
     write_rows(run.parent / "docs.jsonl", [{"id": "f2", "text": rows[5]["text"]}, *rows[:5]])
@@ -180,7 +180,7 @@ def test_a_decision_moves_along_with_its_text(run: Path) -> None:
     assert [(row["row"], row["id"]) for row in views(run)["results"] if "reviewer" in row] == [(0, "f2")]
 
 
-def test_a_file_without_keys_overwrites_nobody_and_settles_no_conflict(run: Path) -> None:
+def test_a_file_without_keys_overrides_no_decision_and_resolves_no_conflict(run: Path) -> None:
     decide(run, "ben", f="legal", d="legal")
     assert decide(run, "ana", f="other").conflicts == 1
     assert decide(run, "cem", f="other", d="legal").conflicts == 1
@@ -191,28 +191,30 @@ def test_a_file_without_keys_overwrites_nobody_and_settles_no_conflict(run: Path
 
 @pytest.mark.parametrize("order", [("ana", "ben"), ("ben", "ana")])
 @pytest.mark.parametrize("keyed", [True, False])
-def test_imports_come_to_the_same_in_any_order_and_again_add_nothing(
+def test_imports_give_the_same_result_in_any_order_and_repeats_add_nothing(
     run: Path, order: tuple[str, str], *, keyed: bool
 ) -> None:
     labels = {"ana": "other", "ben": "legal"}
     exported = [row for row in to_decide(run) if row["id"] == "f"] if keyed else [{"id": "f"}]
     for _ in range(2):
-        for who in order:
-            take(run, [row | {"decision": labels[who]} for row in exported], who)
+        for reviewer in order:
+            take(run, [row | {"decision": labels[reviewer]} for row in exported], reviewer)
     lines = read_rows(run / "decisions.jsonl")
     assert len(lines) == 2
     with opened(run) as review:
         assert dict(review_status(review).conflict_rows[0].decisions) == labels
     seen = [row for row in to_decide(run) if row["id"] == "f"]
     assert seen[0]["conflict"] in {"ana: other; ben: legal", "ben: legal; ana: other"}
-    settling = [row | {"decision": "business"} for row in seen]
-    assert (take(run, settling, "cem").conflicts, take(run, settling, "cem").taken) == (0, 0)
-    for who in order:
-        assert take(run, [row | {"decision": labels[who]} for row in exported], who).taken == 0, "cem saw both"
+    resolving = [row | {"decision": "business"} for row in seen]
+    assert (take(run, resolving, "cem").conflicts, take(run, resolving, "cem").taken) == (0, 0)
+    for reviewer in order:
+        assert take(run, [row | {"decision": labels[reviewer]} for row in exported], reviewer).taken == 0, (
+            "cem saw both"
+        )
     assert read_rows(run / "decisions.jsonl")[-1]["category"] == "business"
 
 
-def test_a_decision_of_the_same_second_is_told_apart_from_the_one_that_was_seen(run: Path) -> None:
+def test_decisions_within_the_same_second_are_distinguished(run: Path) -> None:
     decide(run, "ben", f="legal")
     with opened(run) as review:
         (row,) = [{"key": one.text, "seen": mark_of(one)} for one in review.decisions.log.lines()]
@@ -220,7 +222,7 @@ def test_a_decision_of_the_same_second_is_told_apart_from_the_one_that_was_seen(
     assert take(run, [row | {"decision": "other"}], "ana").conflicts == 1
 
 
-def test_a_file_brings_a_note_and_takes_none_away(run: Path) -> None:
+def test_a_file_adds_a_note_and_removes_none(run: Path) -> None:
     take(run, [{"id": "f", "decision": "legal", "note": "by the title"}], "ben")
     decide(run, "ana", f="legal")
     take(run, [{"id": "f", "decision": "legal", "note": "agreed"}], "ana")
@@ -228,7 +230,7 @@ def test_a_file_brings_a_note_and_takes_none_away(run: Path) -> None:
     assert [row["note"] for row in read_rows(run / "decisions.jsonl")] == ["by the title", "by the title; agreed"]
 
 
-def test_a_label_that_the_task_has_no_more_is_no_decision_and_no_conflict(run: Path) -> None:
+def test_a_label_no_longer_in_the_task_is_neither_a_decision_nor_a_conflict(run: Path) -> None:
     decide(run, "ana", f="legal", d="legal")
     decide(run, "ben", f="other")
     rename_label(run, "legal", "law")
@@ -238,7 +240,7 @@ def test_a_label_that_the_task_has_no_more_is_no_decision_and_no_conflict(run: P
     assert decide(run, "ben", d="other").conflicts == 0
 
 
-def test_the_samples_error_rate_counts_rows_and_leaves_review_apart(run: Path) -> None:
+def test_the_samples_error_rate_counts_rows_and_separates_review(run: Path) -> None:
     sample = to_decide(run, Choice(sample=True))
     passed = [row for row in sample if row["model_confidence"] >= 0.6]
     wrong = passed[0]["id"]
@@ -250,7 +252,7 @@ def test_the_samples_error_rate_counts_rows_and_leaves_review_apart(run: Path) -
     assert (status.passed.checked, status.passed.wrong) == (len(passed), 1)
 
 
-def test_fields_have_a_column_each_and_keep_what_is_not_filled_in(run_of_fields: Path) -> None:
+def test_fields_have_a_column_each_and_empty_cells_keep_their_value(run_of_fields: Path) -> None:
     file = io.BytesIO()
     with opened(run_of_fields) as review:
         assert export_to_decide(review, _DOUBTFUL, file, csv=True) == 3
@@ -271,7 +273,7 @@ def test_fields_have_a_column_each_and_keep_what_is_not_filled_in(run_of_fields:
     ]
 
 
-def test_a_field_that_is_wrong_or_missing_is_named(run_of_fields: Path) -> None:
+def test_a_wrong_or_missing_field_is_named(run_of_fields: Path) -> None:
     imported = take(
         run_of_fields,
         [

@@ -1,4 +1,4 @@
-"""The error rate of run after run."""
+"""The error rate of successive runs."""
 
 import json
 import shutil
@@ -22,14 +22,14 @@ CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 5
 
 
 @pytest.mark.parametrize(("wrong", "checked"), [(4, 50), (20, 60), (0, 30)])
-def test_a_changes_interval_is_newcombes(wrong: int, checked: int) -> None:
+def test_the_interval_of_a_change_matches_newcombe(wrong: int, checked: int) -> None:
     moved = change(CHECK, ErrorRate(checked, wrong))
     expected = confint_proportions_2indep(wrong, checked, 4, 50, method="newcomb", compare="diff")
     assert (moved.low, moved.high) == pytest.approx(tuple(map(float, expected)))
     assert moved.is_clear == (moved.low > 0 or moved.high < 0)
 
 
-def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
+def test_a_run_is_compared_with_the_previous_run_in_the_same_folder(run: Path) -> None:
     before = run.with_name("before.llmbatch")
     shutil.copytree(run, before)
     (before / FILE).write_text(json.dumps(read_check(run)) + "\n")
@@ -44,14 +44,14 @@ def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
 
 
 def decide_all(run: Path, **labels: str) -> None:
-    """Decide every row of the sample as the model has it, but for those that are named."""
+    """Decide every row of the sample as the model did, except the named ones."""
     with opened(run) as review, closing(make_queue(review, Choice(sample=True))) as queue:
         items = [queue[place] for place in range(len(queue))]
     take(run, [{"key": item.key, "id": item.id, "decision": labels.get(str(item.id), item.category)} for item in items])
 
 
 def read_check(run: Path) -> dict[str, object]:
-    """What a run's sample comes to once all of it has been decided; the run is left as it was."""
+    """The result of a run's sample once fully decided; the run is left unchanged."""
     copy = run.with_name("copy.llmbatch")
     shutil.copytree(run, copy)
     decide_all(copy)
@@ -61,7 +61,7 @@ def read_check(run: Path) -> dict[str, object]:
     return check
 
 
-def test_a_check_is_kept_once_and_not_while_a_run_is_under_way(run: Path) -> None:
+def test_a_check_is_stored_once_and_not_while_a_run_is_active(run: Path) -> None:
     decide_all(run)
     with locked(run):
         assert not settle(run).in_views

@@ -1,4 +1,4 @@
-"""Which of many labels a text most likely has."""
+"""The likeliest of many labels for a text."""
 
 from dataclasses import replace
 
@@ -48,12 +48,12 @@ def test_labels_that_share_rare_words_with_the_text_or_its_examples_come_next() 
     assert names(likely, text="I lost my phone yesterday", most=1) == ["lost_or_stolen_phone"]
 
 
-def test_a_label_that_the_task_no_longer_has_is_left_out() -> None:
+def test_a_label_no_longer_in_the_task_is_left_out() -> None:
     assert "gone" not in names(LikelyLabels(BANKING, {}), text="x", category="gone")
 
 
 @given(st.text(max_size=50), st.lists(st.text(min_size=1, max_size=5), max_size=12, unique=True), st.integers(0, 9))
-def test_any_text_gets_so_many_labels_each_once(text: str, labels: list[str], most: int) -> None:
+def test_any_text_gets_the_requested_number_of_distinct_labels(text: str, labels: list[str], most: int) -> None:
     likely = LikelyLabels([Label.model_construct(name=name) for name in labels], {})
     found = names(likely, text=text, category=labels[0] if labels else None, most=most)
     assert len(found) == len(set(found)) == min(most, len(labels))

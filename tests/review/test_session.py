@@ -1,4 +1,4 @@
-"""A reviewer's work on a queue, and two reviewers' on one folder."""
+"""Review sessions: one reviewer on a queue, and two reviewers on one folder."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from tests.sealing import rewrite
 
 
 class _NoClaims:
-    """Two sessions in one process: the kernel would give it both rows anyway."""
+    """For two sessions in one process, where the kernel grants every lock."""
 
     def take(self, _: int) -> bool:
         return True
@@ -48,8 +48,8 @@ def session_of(run: Path) -> Iterator[OpenSession]:
         yield open_session
 
 
-def standing(run: Path, session: ReviewSession) -> Decision | None:
-    """What the log says of the session's row, to whoever opens it now."""
+def logged_decision(run: Path, session: ReviewSession) -> Decision | None:
+    """The current decision on the session's row, in a freshly opened log."""
     assert session.item is not None
     return DecisionLog(run / "decisions.jsonl").latest(session.item.digest)
 
@@ -60,7 +60,7 @@ def ids(session: ReviewSession) -> Iterator[object]:
         session.skip()
 
 
-def test_the_least_sure_come_first_failed_rows_last_and_each_text_once(session_of: OpenSession) -> None:
+def test_the_least_confident_come_first_failed_rows_last_and_each_text_once(session_of: OpenSession) -> None:
     session = session_of("ana")
     assert session.item is not None
     assert (session.item.reason, session.copies) == (LOW_CONFIDENCE, 2)
@@ -77,20 +77,20 @@ def test_a_decision_is_in_the_log_before_the_next_row_is_shown(run: Path, sessio
     assert session.progress == Progress(total=5, decided=2, corrected=1, skipped=0)
     assert len(DecisionLog(run / "decisions.jsonl")) == 2
     again = session_of("ana")
-    assert (again.progress.decided, again.item and again.item.id) == (2, 7), "another session goes on there"
+    assert (again.progress.decided, again.item and again.item.id) == (2, 7), "another session continues there"
 
 
-def test_undo_takes_back_and_returns_to_the_row(run: Path, session_of: OpenSession) -> None:
+def test_undo_reverts_the_decision_and_returns_to_the_row(run: Path, session_of: OpenSession) -> None:
     session = session_of("ana")
     session.note("hm")
     session.decide("legal")
     assert session.undo() is None
     assert session.item is not None
     assert session.item.id == "d"
-    assert (now := standing(run, session)) is not None
+    assert (now := logged_decision(run, session)) is not None
     assert (now.category, now.note) == (None, "hm")
     assert session.undo() is None
-    assert (now := standing(run, session)) is not None
+    assert (now := logged_decision(run, session)) is not None
     assert (now.category, now.note) == (None, None)
     assert session.undo() == "Nothing to undo."
 
@@ -100,22 +100,22 @@ def test_a_note_stays_with_the_decision(run: Path, session_of: OpenSession) -> N
     session.note("  look at this ")
     session.decide("legal")
     session.step(-1)
-    assert (now := standing(run, session)) is not None
+    assert (now := logged_decision(run, session)) is not None
     assert (now.category, now.note) == ("legal", "look at this")
 
 
-def test_two_who_decide_the_same_row_unknowingly_are_both_kept_and_told(run: Path, session_of: OpenSession) -> None:
+def test_two_independent_decisions_on_a_row_are_both_kept_and_reported(run: Path, session_of: OpenSession) -> None:
     ana, ben = session_of("ana"), session_of("ben")
     ana.decide("legal")
-    told = ben.decide("other")
-    assert told == "ana decided legal meanwhile: both are kept. Decide again to resolve it."
-    assert (now := standing(run, ben)) is not None
+    message = ben.decide("other")
+    assert message == "ana decided legal meanwhile: both are kept. Decide again to resolve it."
+    assert (now := logged_decision(run, ben)) is not None
     assert {one.reviewer: one.category for one in now.standings} == {"ana": "legal", "ben": "other"}
     assert ben.decide("legal") is None
     assert ben.progress.decided == 1
 
 
-def test_what_another_decides_meanwhile_is_told_and_not_shown_again(session_of: OpenSession) -> None:
+def test_a_row_decided_by_another_reviewer_is_reported_and_skipped(session_of: OpenSession) -> None:
     ana, ben = session_of("ana"), session_of("ben")
     assert ben.refresh() is None
     ana.decide("legal")
@@ -126,7 +126,7 @@ def test_what_another_decides_meanwhile_is_told_and_not_shown_again(session_of: 
     assert (ben.item.id, ben.progress.decided) == (7, 2)
 
 
-def test_what_another_decided_counts_as_soon_as_one_decides_oneself(session_of: OpenSession) -> None:
+def test_other_reviewers_decisions_count_after_the_next_own_decision(session_of: OpenSession) -> None:
     ana, ben = session_of("ana"), session_of("ben")
     ana.decide("legal")
     ben.skip()
@@ -143,7 +143,7 @@ def test_rows_are_found_by_id_and_text(session_of: OpenSession) -> None:
     assert not session.find("nowhere")
 
 
-def test_a_decision_outlives_the_prompt_and_the_model(run: Path, session_of: OpenSession) -> None:
+def test_a_decision_survives_a_change_of_prompt_and_model(run: Path, session_of: OpenSession) -> None:
     session = session_of("ana")
     session.decide("legal")
     rewrite(run / "decisions.jsonl", lambda line: line | {"key": "0" * 32})
@@ -151,7 +151,7 @@ def test_a_decision_outlives_the_prompt_and_the_model(run: Path, session_of: Ope
     assert (again.item and again.item.id, again.progress.decided) == ("7", 1)
 
 
-def test_a_sample_tells_the_error_rate(session_of: Callable[..., ReviewSession]) -> None:
+def test_a_sample_gives_the_error_rate(session_of: Callable[..., ReviewSession]) -> None:
     session = session_of("ana", Choice(sample=True))
     total = session.progress.total
     while session.item is not None and session.item.category is not None:
@@ -160,7 +160,7 @@ def test_a_sample_tells_the_error_rate(session_of: Callable[..., ReviewSession])
     assert session.error_rate.checked == 4
 
 
-def test_a_row_is_before_one_reviewer_only_and_free_when_he_is_gone(tmp_path: Path) -> None:
+def test_a_row_is_claimed_by_one_reviewer_and_freed_when_their_process_ends(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from llmbatch.review.claims import Claims\n"
         "claims = Claims(Path(sys.argv[1])); print(claims.take(7), flush=True); input()"

@@ -1,6 +1,6 @@
-"""What the review application looks like: pictures, each compared with the one that was looked at and committed.
+"""Screenshots of the review application, each compared with a committed one.
 
-After a wanted change, `pytest tests/review/test_snapshots.py -n0 --snapshot-update` updates them. Look at each.
+After an intended change, `pytest tests/review/test_snapshots.py -n0 --snapshot-update` updates them. Look at each.
 """
 
 import re

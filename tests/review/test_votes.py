@@ -1,4 +1,4 @@
-"""A row that a jury voted on, as its reviewer sees it."""
+"""A row with jury votes, as a reviewer sees it."""
 
 from llmbatch.core.ledger_line import JURY, OK, LedgerLine, Vote
 from llmbatch.core.review_rule import ReviewRule
@@ -16,7 +16,7 @@ LINE = LedgerLine(row=0, id="a", key="0" * 32, status=OK, category="anger", conf
                   model="m", started_at="2026-11-27T20:00:00Z", votes=VOTES)  # fmt: skip
 
 
-def test_who_said_what_is_shown_and_is_no_markup() -> None:
+def test_each_vote_is_shown_with_markup_escaped() -> None:
     outcome = Outcome(Row(0, "a", "Well.", Place("docs.jsonl", 1), {}), LINE.key, "review", LINE, None)
     item = item_of(outcome, LOW_CONFIDENCE, {}, ReviewRule(0.5))
     shown = "\n".join(line.plain for line in _model_lines(item, "", 80))

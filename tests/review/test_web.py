@@ -1,4 +1,4 @@
-"""The review in a browser: who may in, and two people who decide at once."""
+"""The review in a browser: access, and two people who decide at the same time."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ class Served:
     def __init__(self, process: subprocess.Popen[str], links: dict[str, str]) -> None:
         self.process = process
         self.links = links
-        """Of each reviewer."""
+        """The link of each reviewer."""
 
     def ask(self, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
         """Ask for a path on the link's host. Returns the status, the headers and the body."""
@@ -38,7 +38,7 @@ class Served:
         return response.status, dict(response.getheaders()), body
 
     def end(self) -> tuple[int, str]:
-        """Press Ctrl-C. Returns the exit code and what was said."""
+        """Press Ctrl-C. Returns the exit code and the output."""
         self.process.send_signal(signal.SIGINT)
         _, err = self.process.communicate(timeout=60)
         return self.process.returncode, err
@@ -71,7 +71,7 @@ def open_review(run: Path) -> Iterator[Served]:
         yield review
 
 
-def test_a_link_lets_one_browser_in_once(open_review: Served) -> None:
+def test_a_link_admits_one_browser_once(open_review: Served) -> None:
     for link in open_review.links.values():
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", link)
     first = urlsplit(open_review.links["ana"])
@@ -98,12 +98,14 @@ def test_a_link_lets_one_browser_in_once(open_review: Served) -> None:
     for origin in ({}, {"Origin": "http://evil.example"}):
         upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", **origin}
         assert open_review.ask("/ws", **mine, **upgrade, **{"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})[0] == 403
-    code, said = open_review.end()
-    assert (code, "nothing was decided" in said) == (0, True)
+    code, output = open_review.end()
+    assert (code, "nothing was decided" in output) == (0, True)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_two_people_decide_three_rows_in_their_browsers_at_once(open_review: Served, run: Path, tmp_path: Path) -> None:
+def test_two_people_decide_three_rows_in_their_browsers_concurrently(
+    open_review: Served, run: Path, tmp_path: Path
+) -> None:
     async def session() -> None:
         async with browser(tmp_path / "chromium") as opened:
             ana, ben = await opened.window(), await opened.window()
@@ -128,8 +130,8 @@ def test_two_people_decide_three_rows_in_their_browsers_at_once(open_review: Ser
         ("ana", "business"),
     ]
     assert len({line["text"] for line in lines}) == 3
-    code, said = open_review.end()
-    assert code == 0, said
+    code, output = open_review.end()
+    assert code == 0, output
     human = [row for row in views(run)["results"] if row.get("decided_by") == "human"]
     assert {row["reviewer"] for row in human} == {"ana", "ben"}
 
@@ -140,7 +142,7 @@ async def leave(window: Window) -> None:
     await window.until("document.body.classList.contains('-closed')")
 
 
-def test_what_goes_with_the_web_is_refused_without(run: Path) -> None:
+def test_web_options_are_refused_without_web(run: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "llmbatch", "review", str(run), "--invite", "ben"],
         capture_output=True,
@@ -151,9 +153,7 @@ def test_what_goes_with_the_web_is_refused_without(run: Path) -> None:
     assert (done.returncode, "need --web" in done.stderr) == (2, True)
 
 
-def test_nonsense_from_a_browser_is_not_listened_to_and_nobody_is_left_after_a_kill(
-    open_review: Served, run: Path
-) -> None:
+def test_invalid_messages_are_ignored_and_no_process_is_left_after_a_kill(open_review: Served, run: Path) -> None:
     link = open_review.links["ben"]
     origin = link.partition("/?")[0]
 
@@ -182,7 +182,7 @@ def test_nonsense_from_a_browser_is_not_listened_to_and_nobody_is_left_after_a_k
 
 
 async def drawn(socket: aiohttp.ClientWebSocketResponse, text: str) -> None:
-    """Wait until the application drew a text."""
+    """Wait until the application has drawn a text."""
     seen = ""
     while text not in seen:
         message = await socket.receive(timeout=60)
@@ -195,7 +195,7 @@ def children(process: int) -> list[int]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether it has not ended; one that nobody waits for yet has."""
+    """Whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

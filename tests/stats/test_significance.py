@@ -1,4 +1,4 @@
-"""The tests agree with a reference library, and the evidence holds however often one looks."""
+"""The tests agree with a reference library, and the evidence is valid however often one looks."""
 
 from random import Random
 
@@ -25,29 +25,29 @@ def distribution(*values: float) -> Distribution:
 
 
 @given(counts, counts)
-def test_rates_as_scipy_has_them(one: tuple[int, int], other: tuple[int, int]) -> None:
+def test_rates_match_scipy(one: tuple[int, int], other: tuple[int, int]) -> None:
     table = [[hits, count - hits] for hits, count in (one, other)]
     assert rates_differ(*one, *other) == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6, abs=1e-12)
 
 
-def test_rates_of_a_few_rows_beside_a_hundred_thousand() -> None:
+def test_rates_of_a_few_rows_against_a_hundred_thousand() -> None:
     for hits in (0, 1, 3, 50):
         expected = stats.fisher_exact([[hits, 50 - hits], [1000, 99_000]]).pvalue
         assert rates_differ(hits, 50, 1000, 100_000) == pytest.approx(expected, rel=1e-6)
 
 
-def test_two_values_are_a_rate() -> None:
+def test_two_values_are_compared_as_a_rate() -> None:
     one, other = distribution(*[0.9] * 20, *[0.3] * 10), distribution(*[0.9] * 28, *[0.3] * 2)
     assert distributions_differ(one, other) == rates_differ(10, 30, 2, 30)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 8, 149])
-def test_chi_squared_as_scipy_has_it(degrees: int) -> None:
+def test_chi_squared_matches_scipy(degrees: int) -> None:
     for statistic in (0.0, 0.5, degrees, 3 * degrees + 20):
         assert chi_squared_tail(statistic, degrees) == pytest.approx(stats.chi2.sf(statistic, degrees), rel=1e-9)
 
 
-def test_nothing_to_compare_is_no_difference() -> None:
+def test_nothing_to_compare_means_no_difference() -> None:
     assert rates_differ(0, 0, 5, 10) == 1
     assert distributions_differ(Distribution(), distribution(0.5, 0.7)) == 1
     assert distributions_differ(distribution(0.5, 0.5), distribution(0.5)) == 1
@@ -60,7 +60,7 @@ def test_the_distance_is_the_share_that_moved() -> None:
     assert distance({"a": 1}, {"b": 1}) == 1
 
 
-def test_looking_after_every_block_equal_arms_are_hardly_ever_told_apart() -> None:
+def test_equal_arms_hardly_ever_differ_even_looking_after_every_block() -> None:
     alarms = 0
     for seed in range(100):
         draw, evidence = Random(seed), ArmEvidence((2, 5))
@@ -84,7 +84,7 @@ def test_a_blocks_evidence_is_the_likelihood_ratio_of_its_table() -> None:
     assert evidence.expected == pytest.approx(2.4)
 
 
-def test_evidence_without_end_does_not_overflow() -> None:
+def test_unbounded_evidence_does_not_overflow() -> None:
     evidence = ArmEvidence((3,))
     for n in range(50_000):
         evidence.add(is_canary=n % 2 == 0, is_bad=n % 4 == 0)

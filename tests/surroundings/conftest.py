@@ -1,4 +1,4 @@
-"""The end-to-end tests' program and endpoints, and commands as a shell starts them."""
+"""The program and endpoints of the end-to-end tests, and commands started by a shell."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _NOTHING: Mapping[str, str] = {}
 class Shell:
     """Runs lines of Bash in a folder, with `$LLMBATCH` for the program.
 
-    `$PROGRAM` is the program from the start of the interpreter on.
+    `$PROGRAM` starts a new interpreter.
     """
 
     folder: Path
@@ -39,13 +39,13 @@ class Shell:
         files: tuple[int, ...] = (),
         more: Mapping[str, str] = _NOTHING,
     ) -> Done:
-        """Run a line to its end. Of a pipeline, the exit code is the last one that is not 0.
+        """Run a line to its end. A pipeline's exit code is the last one that is not 0.
 
         Args:
-            line: for Bash.
-            without: variables that the environment does not have.
-            files: what it has open besides the standard streams.
-            more: variables that it has besides.
+            line: the Bash line.
+            without: variables to remove from the environment.
+            files: file descriptors to pass besides the standard streams.
+            more: additional variables.
         """
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
@@ -95,7 +95,7 @@ def as_user(user: int, **limits: int) -> dict[str, str]:
 
 @pytest.fixture
 def program() -> Iterator[Program]:
-    """Of a user without an entry or a home, in a folder of root's with one that is its own; pytest's are closed."""
+    """The program as a user without a passwd entry or home, in root's folder with one subfolder of their own."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     write_rows(folder / "docs.jsonl", documents(3)).chmod(0o644)

@@ -1,4 +1,4 @@
-"""A machine that lets a run open few files: fewer requests at once, and not a word against the endpoint."""
+"""A low limit on open files: fewer requests at once, and no warning about the endpoint."""
 
 import json
 
@@ -7,7 +7,7 @@ from tests.e2e.forked import SURROUNDINGS
 from tests.e2e.program import Program, documents, write_rows
 
 
-def test_a_run_goes_on_with_as_many_requests_as_may_be_open(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_run_continues_with_as_many_requests_as_can_be_open(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(150))
     short_of_files = Program(llmbatch.folder, {SURROUNDINGS: json.dumps({"limits": {"NOFILE": 60}})})
     url = endpoint("--latency", "0.02").url

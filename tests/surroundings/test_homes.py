@@ -1,4 +1,4 @@
-"""One writable run folder is enough, whoever the user is; what has no place is off, with a line."""
+"""One writable run folder is enough for any user; stores without a place are off, with one warning."""
 
 import pytest
 
@@ -23,8 +23,8 @@ def test_a_run_needs_its_folder_and_nothing_else(program: Program, endpoint: Sta
     assert sorted(path.name for path in program.folder.iterdir()) == ["docs.jsonl", "own"], "no folder named ~"
 
 
-def test_a_home_where_another_user_has_a_state_folder_is_as_none(program: Program, endpoint: StartEndpoint) -> None:
-    """As in a container that was root's first: `HOME=/` for both."""
+def test_a_home_with_another_users_state_folder_counts_as_no_home(program: Program, endpoint: StartEndpoint) -> None:
+    """As in a container that ran as root first: `HOME=/` for both users."""
     state = program.folder / "home" / ".local" / "state"
     state.mkdir(parents=True)
     (state / "llmbatch").mkdir(mode=0o700)
@@ -46,7 +46,7 @@ def test_a_daily_budget_without_a_store_is_refused(program: Program, endpoint: S
 
 
 @pytest.mark.parametrize("option", ["--out", "--log-file", "--metrics-file", "--spend-store", "--prompt", "--baseline"])
-def test_a_folder_that_may_not_be_entered_is_refused_in_a_line(program: Program, option: str) -> None:
+def test_a_folder_without_permission_is_refused_in_one_line(program: Program, option: str) -> None:
     closed = program.folder / "closed"
     closed.mkdir(mode=0o700)
     command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", "http://127.0.0.1:9", "--daily-budget", "1")
@@ -56,20 +56,20 @@ def test_a_folder_that_may_not_be_entered_is_refused_in_a_line(program: Program,
     assert "Traceback" not in done.err
 
 
-def test_an_input_that_may_not_be_read_is_refused_in_a_line(program: Program) -> None:
+def test_an_unreadable_input_is_refused_in_one_line(program: Program) -> None:
     (program.folder / "closed").mkdir(mode=0o700)
     for name in ("closed", "closed/docs.jsonl", "."):
         done = program("estimate", name, HOME="")
         assert (done.code, done.err.count("error:"), "Permission denied" in done.err) == (2, 1, True), done.err
 
 
-def test_the_current_folder_as_input_has_a_run_folder_of_its_name(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_current_folder_as_input_gets_a_run_folder_of_its_name(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     done = llmbatch("classify", ".", "--base-url", endpoint().url)
     assert (done.code, (llmbatch.folder / f"{llmbatch.folder.name}.llmbatch").is_dir()) == (0, True), done.err
 
 
-def test_a_user_who_may_start_no_thread_is_told_so(program: Program, endpoint: StartEndpoint) -> None:
+def test_a_limit_on_threads_is_reported(program: Program, endpoint: StartEndpoint) -> None:
     command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
     done = Program(program.folder, {**program.env, **as_user(NOBODY, NPROC=1)})(*command, HOME="")
     assert (done.code, "ulimit -u" in done.err) == (8, True), done.err
@@ -77,7 +77,7 @@ def test_a_user_who_may_start_no_thread_is_told_so(program: Program, endpoint: S
 
 
 @pytest.mark.parametrize("files", [5, 8, 12, 16])
-def test_a_limit_on_open_files_is_told(program: Program, endpoint: StartEndpoint, files: int) -> None:
+def test_a_limit_on_open_files_is_reported(program: Program, endpoint: StartEndpoint, files: int) -> None:
     command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
     done = Program(program.folder, {**program.env, **as_user(NOBODY, NOFILE=files)})(*command, HOME="")
     assert done.code == 8, done.err

@@ -1,4 +1,4 @@
-"""A machine that has little left: files, room, a folder that may be written to."""
+"""Low resources: open files, file size, writable folders."""
 
 import shutil
 from pathlib import Path
@@ -14,21 +14,21 @@ STORAGE = 8
 
 
 @pytest.mark.parametrize("files", [5, 6, 8, 12] if IS_TORTURE else [5, 12])
-def test_a_program_that_may_open_hardly_a_file_says_so(shell: Shell, files: int) -> None:
+def test_a_very_low_limit_on_open_files_is_reported(shell: Shell, files: int) -> None:
     done = shell(f"ulimit -n {files}; exec $PROGRAM classify docs.jsonl --offline")
     assert done.code == STORAGE, done.err
     assert "open files" in done.err
     assert "Traceback" not in done.err
 
 
-def test_a_file_that_may_not_grow_ends_the_run_in_order(shell: Shell, endpoint: StartEndpoint) -> None:
+def test_a_file_size_limit_ends_the_run_cleanly(shell: Shell, endpoint: StartEndpoint) -> None:
     done = shell(f"ulimit -f 1; exec $PROGRAM classify docs.jsonl --base-url {endpoint().url}")
     assert done.code == STORAGE, done.err
     assert "Traceback" not in done.err
 
 
 @needs_root
-def test_a_run_beside_an_input_in_a_closed_folder_names_the_option(program: Program, endpoint: StartEndpoint) -> None:
+def test_a_run_next_to_an_input_in_a_read_only_folder_is_refused(program: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     done = program("classify", "docs.jsonl", "--base-url", server.url, HOME="/")
     assert (done.code in {2, STORAGE}, server.requests) == (True, 0), done.err

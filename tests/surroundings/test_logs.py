@@ -1,4 +1,4 @@
-"""Files for other programs: logs that are rotated, permissions by the user's own mask, folders inside repositories."""
+"""Files for other programs: rotated logs, permissions by the user's umask, folders inside repositories."""
 
 import json
 import stat
@@ -14,7 +14,7 @@ from tests.surroundings.conftest import Shell
 @pytest.mark.parametrize("name", ["run.log", "run.jsonl"])
 @pytest.mark.parametrize("creates", [True, False])
 def test_a_log_survives_its_rotation(llmbatch: Program, endpoint: StartEndpoint, name: str, creates: bool) -> None:  # noqa: FBT001
-    """logrotate renames the file, and makes a new one or leaves that to the program."""
+    """logrotate renames the file, and creates a new one or leaves that to the program."""
     write_rows(llmbatch.folder / "docs.jsonl", documents(40))
     url = endpoint("--latency", "0.05").url
     process = llmbatch.start("classify", "docs.jsonl", "--concurrency", "2", "--base-url", url, "--log-file", name)
@@ -32,7 +32,7 @@ def test_a_log_survives_its_rotation(llmbatch: Program, endpoint: StartEndpoint,
 
 
 @pytest.mark.parametrize(("mask", "private", "public"), [("000", 0o600, 0o666), ("077", 0o600, 0o600)])
-def test_a_mask_opens_nothing_and_closes_everything(shell: Shell, mask: str, private: int, public: int) -> None:
+def test_a_umask_can_only_restrict_private_files(shell: Shell, mask: str, private: int, public: int) -> None:
     line = "$LLMBATCH prompt init task.toml && $LLMBATCH classify docs.jsonl --offline --out run"
     done = shell(f"umask {mask}; {line} --log-file run.log --metrics-file run.prom --spend-store spend.sqlite3")
     assert done.code == 0, done.err
@@ -46,7 +46,7 @@ def test_a_mask_opens_nothing_and_closes_everything(shell: Shell, mask: str, pri
     assert [mode(name) for name in ("task.toml", "run.prom")] == [public] * 2
 
 
-def test_a_run_folder_keeps_itself_out_of_the_repository_that_it_lies_in(llmbatch: Program) -> None:
+def test_a_run_folder_inside_a_repository_ignores_itself(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     subprocess.run(["git", "init", "--quiet"], cwd=llmbatch.folder, check=True)
     assert llmbatch("classify", "docs.jsonl", "--offline", "--out", "in/run").code == 0

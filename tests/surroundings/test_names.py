@@ -1,4 +1,4 @@
-"""Any name that the system allows works: in inputs, folders, tasks, logs, stores and whatever is written about them."""
+"""Any file name that the system allows works: in inputs, folders, tasks, logs, stores and reports."""
 
 import json
 import os
@@ -18,7 +18,7 @@ WORDS = st.binary(min_size=1).filter(lambda raw: b"\0" not in raw).map(os.fsdeco
 
 
 @given(WORDS)
-def test_a_stored_name_is_text_and_comes_back_whole(name: str) -> None:
+def test_a_stored_name_is_text_and_round_trips(name: str) -> None:
     stored(name).encode()
     readable(name).encode()
     assert restored(stored(name)) == name
@@ -31,7 +31,7 @@ def test_a_command_line_is_text(words: list[str]) -> None:
 
 @pytest.mark.parametrize("raw", NAMES, ids=ascii)
 def test_every_file_may_have_any_name(llmbatch: Program, raw: bytes) -> None:
-    """With all that is written about a run, by every way out."""
+    """With every file and report of a run."""
     name = os.fsdecode(raw)
     folder = llmbatch.folder / name
     folder.mkdir()
@@ -70,7 +70,7 @@ def test_every_file_may_have_any_name(llmbatch: Program, raw: bytes) -> None:
     assert "llmbatch_run_info{" in files["prom"].read_text()
 
 
-def test_what_export_prints_is_the_name_itself(shell: Shell) -> None:
+def test_export_prints_names_unescaped(shell: Shell) -> None:
     assert shell("$LLMBATCH classify docs.jsonl --offline --out $'r\\xff'").code == 0
     done = shell("$LLMBATCH export $'r\\xff' | xargs -d '\\n' ls | wc -l")
     assert (done.code, int(done.out) > 1) == (0, True), done.err
@@ -81,11 +81,13 @@ LOCALES = (
     {"LC_ALL": "C", "PYTHONUTF8": "0"},
     {"LC_ALL": "C"},
 )
-"""The worst one first."""
+"""The worst first."""
 
 
 @pytest.mark.parametrize("more", LOCALES if IS_TORTURE else LOCALES[:1], ids=str)
-def test_a_locale_changes_neither_files_nor_words(shell: Shell, endpoint: StartEndpoint, more: dict[str, str]) -> None:
+def test_a_locale_changes_neither_files_nor_messages(
+    shell: Shell, endpoint: StartEndpoint, more: dict[str, str]
+) -> None:
     write_rows(shell.folder / "grün.jsonl", [{**documents(1)[0], "größe": "ü"}])
     done = shell(f"$PROGRAM classify grün.jsonl --keep größe --json --out rün --base-url {endpoint().url}", more=more)
     assert done.code == 0, done.err

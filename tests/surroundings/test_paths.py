@@ -1,4 +1,4 @@
-"""Whatever a path option is given, a command ends in order: what the system refuses is a line, never a traceback."""
+"""Whatever a path option is given, a command ends cleanly: a refused path is one line, never a traceback."""
 
 import os
 import signal
@@ -64,7 +64,7 @@ ARGUMENTS = {
     "config schema": [],
     "simulate": ["--port", "0", "--until-stdin-closes"],
 }
-"""What each command needs besides the path that is tried."""
+"""The arguments that each command needs besides the tested path."""
 HOSTILE = [
     "n" * 300,
     "/".join(["p" * 99] * 50),
@@ -94,7 +94,7 @@ WORDS = frozenset(
         "reviewer", "sample", "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
     }
 )  # fmt: skip
-"""Parameters whose value is text and yet no path, by what they are called in every command."""
+"""Parameters with a text value that is not a path, by name, for all commands."""
 
 
 def _takes_text(option: Any) -> bool:
@@ -110,7 +110,7 @@ def _commands() -> Iterator[tuple[str, Any]]:
 
 TEXTS = [(name, option) for name, command in _commands() for option in command.params if _takes_text(option)]
 SWEEP = [(name, option) for name, option in TEXTS if option.name not in WORDS]
-"""Every parameter whose value may be a path. One that is new is among them until it is listed as a word."""
+"""Every parameter whose value may be a path. A new one is included until it is listed in `WORDS`."""
 WORDS_SWEEP = [(name, option) for name, option in TEXTS if option.name in WORDS]
 
 
@@ -139,42 +139,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """A command in this process sets handlers, and what is ignored stays ignored in the programs of later tests."""
+    """Restore signal handlers: ignored signals would stay ignored in the child processes of later tests."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def test_the_sweep_knows_every_command() -> None:
+def test_the_sweep_covers_every_command() -> None:
     assert {name for name, _ in _commands()} == set(ARGUMENTS)
     assert len(SWEEP) > 40
     assert {option.name for _, option in TEXTS} >= WORDS
 
 
 @pytest.mark.parametrize(("name", "option"), SWEEP, ids=_ids(SWEEP))
-def test_a_path_that_the_system_refuses_is_a_line(
+def test_a_path_refused_by_the_system_is_one_line(
     folder: Path, name: str, option: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
-    write_rows(folder / "docs.jsonl", documents(2))  # an earlier command may have written its report over it
+    write_rows(folder / "docs.jsonl", documents(2))  # an earlier command may have overwritten it with its report
     for path in HOSTILE if IS_TORTURE else HOSTILE[SWEEP.index((name, option)) % 4 :: 4]:
         monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, path)])
-        _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
+        _check_ends_cleanly(program._exit_code(), capfdbinary.readouterr().err)
 
 
 @pytest.mark.parametrize(("name", "option"), WORDS_SWEEP, ids=_ids(WORDS_SWEEP))
-def test_a_word_that_is_not_utf8_is_a_line(
+def test_a_value_that_is_not_utf8_is_one_line(
     folder: Path, name: str, option: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
     monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, os.fsdecode(b"\xff\n"))])
-    _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
+    _check_ends_cleanly(program._exit_code(), capfdbinary.readouterr().err)
 
 
-def _check_ends_in_order(code: int, err: bytes) -> None:
+def _check_ends_cleanly(code: int, err: bytes) -> None:
     shown = err.decode(errors="replace")
     assert code in {0, 2, 3, 5, 7, 8}, shown
     assert code in {0, 3, 7} or shown.lower().count("error: ") == 1, shown

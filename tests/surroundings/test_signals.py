@@ -1,4 +1,4 @@
-"""Signals end commands in order, also where the program is process 1, as in a container."""
+"""Signals end commands cleanly, also if the program is process 1, as in a container."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ from tests.thorough import IS_TORTURE
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)][: 3 if IS_TORTURE else 1]
 )
-def test_process_one_ends_in_order(shell: Shell, endpoint: StartEndpoint, number: signal.Signals, code: int) -> None:
+def test_process_one_ends_cleanly(shell: Shell, endpoint: StartEndpoint, number: signal.Signals, code: int) -> None:
     """The kernel would drop a signal that process 1 does not handle."""
     write_rows(shell.folder / "docs.jsonl", documents(60))
     url = endpoint("--latency", "0.05").url
@@ -38,8 +38,8 @@ def test_process_one_ends_in_order(shell: Shell, endpoint: StartEndpoint, number
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_a_command_that_is_no_run_ends_in_order_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    """`estimate` has read what there is, and waits for more."""
+def test_a_command_other_than_a_run_ends_cleanly_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """`estimate` has read all its input so far, and waits for more."""
     process = Program(tmp_path).start("estimate", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write('{"text": "a"}\n')
@@ -52,7 +52,7 @@ def test_a_command_that_is_no_run_ends_in_order_too(tmp_path: Path, number: sign
 
 
 def _unread(pipe: IO[str] | None) -> int:
-    """Bytes that wait in a pipe."""
+    """How many unread bytes a pipe holds."""
     assert pipe is not None
     count = array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
@@ -63,7 +63,7 @@ def _child_of(parent: int) -> int:
     return int(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0])
 
 
-LAST_INSTANTS = """
+SIGNALS_AT_THE_END = """
 import os, signal, sys
 from llmbatch.cli import show
 from llmbatch.session.session import Session
@@ -86,12 +86,10 @@ main()
 """
 
 
-def test_a_signal_in_the_last_instant_of_a_finished_run_changes_nothing(
-    tmp_path: Path, endpoint: StartEndpoint
-) -> None:
+def test_a_signal_at_the_very_end_of_a_finished_run_changes_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
     write_rows(tmp_path / "docs.jsonl", documents(3))
     done = subprocess.run(
-        [PROGRAM[0], "-c", LAST_INSTANTS, "classify", "docs.jsonl", "--base-url", endpoint().url, "--json"],
+        [PROGRAM[0], "-c", SIGNALS_AT_THE_END, "classify", "docs.jsonl", "--base-url", endpoint().url, "--json"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,

@@ -52,10 +52,10 @@ def _pipe_without_reader() -> Iterator[int]:
 
 @contextmanager
 def _socket_without_reader() -> Iterator[int]:
-    ours, theirs = socket.socketpair()
-    theirs.close()
-    yield ours.fileno()
-    ours.close()
+    open_end, closed_end = socket.socketpair()
+    closed_end.close()
+    yield open_end.fileno()
+    open_end.close()
 
 
 @contextmanager
@@ -72,13 +72,13 @@ prepare_streams()
 number = os.open("opened", os.O_WRONLY | os.O_CREAT)
 os.write(number, " ".join([str(number), *(os.readlink(f"/proc/self/fd/{one}") for one in range(3))]).encode())
 """
-"""A script that notes the number that its first file gets, and what its standard streams are."""
+"""A script that writes the number of the first file it opens, and the targets of its standard streams."""
 NOWHERE = {"full": _full, "pipe": _pipe_without_reader, "socket": _socket_without_reader}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a finished run in it."""
+    """A folder with a finished run."""
     folder = tmp_path_factory.mktemp("streams")
     write_rows(folder / "docs.jsonl", documents(3))
     write_rows(folder / "gold.jsonl", [{"id": f"d-{n}", "label": "technical"} for n in range(3)])
@@ -87,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_reader_that_has_gone_is_no_failure(folder: Path, command: str) -> None:
+def test_a_reader_that_has_exited_is_not_a_failure(folder: Path, command: str) -> None:
     for nowhere in (_pipe_without_reader, _socket_without_reader):
         with nowhere() as out, _captured(folder / "err") as err:
             assert Program(folder).onto((os.open(os.devnull, os.O_RDONLY), out, err), *command.split()) == 0
@@ -95,16 +95,16 @@ def test_a_reader_that_has_gone_is_no_failure(folder: Path, command: str) -> Non
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_full_disk_behind_standard_output_is_reported(folder: Path, command: str) -> None:
+def test_a_full_disk_under_standard_output_is_reported(folder: Path, command: str) -> None:
     with _full() as out, _captured(folder / "err") as err:
         code = Program(folder).onto((os.open(os.devnull, os.O_RDONLY), out, err), *command.split())
-    told = (folder / "err").read_text()
-    assert (code, told.count("standard output cannot be written (No space left on device)")) == (8, 1), told
+    shown = (folder / "err").read_text()
+    assert (code, shown.count("standard output cannot be written (No space left on device)")) == (8, 1), shown
 
 
 @pytest.mark.parametrize("nowhere", NOWHERE.values(), ids=NOWHERE)
 @pytest.mark.parametrize(("fault", "code"), [("", 0), ("filtered@1", 3), ("quota@1+", 4)])
-def test_a_run_ends_as_it_does_whoever_reads_what_it_says(
+def test_a_runs_exit_code_does_not_depend_on_the_reader_of_its_messages(
     llmbatch: Program,
     endpoint: StartEndpoint,
     nowhere: Callable[[], AbstractContextManager[int]],
@@ -136,7 +136,7 @@ def test_a_failed_run_whose_summary_cannot_be_written_stays_a_failed_run(
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_the_null_device(shell: Shell, closed: str) -> None:
-    """No file of the program's own takes its number: the lock would be read as documents."""
+    """No file of the program takes the stream's number: the lock file would be read as documents."""
     assert shell(f"{shlex.join([sys.executable, '-c', OPENED])} {closed}").code == 0
     number, *opened = (shell.folder / "opened").read_text().split()
     assert int(number) > 2
@@ -145,7 +145,7 @@ def test_a_closed_stream_is_the_null_device(shell: Shell, closed: str) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "<&-"] if IS_TORTURE else ["<&- >&- 2>&-"])
-def test_a_run_with_closed_streams_is_as_any_other(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
+def test_a_run_with_closed_streams_works_as_usual(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
     url = shlex.quote(endpoint().url)
     done = shell(f"$PROGRAM classify - docs.jsonl --out run --json --base-url {url} {closed}")
     assert done.code == 0, done.err
@@ -154,10 +154,8 @@ def test_a_run_with_closed_streams_is_as_any_other(shell: Shell, endpoint: Start
     assert ('"exit_code":0' in done.out) == (">&-" not in closed)
 
 
-def test_a_stream_that_its_caller_made_non_blocking_gets_and_gives_everything(
-    shell: Shell, endpoint: StartEndpoint
-) -> None:
-    """As Node.js does with the pipes of its children: a write finds no room, and a read finds nothing yet."""
+def test_non_blocking_streams_lose_nothing(shell: Shell, endpoint: StartEndpoint) -> None:
+    """As with the pipes of Node.js child processes: writes may find no room, and reads no data yet."""
     rows, written = os.pipe()
     read, output = os.pipe()
     for end in (rows, output):

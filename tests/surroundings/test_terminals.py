@@ -1,4 +1,4 @@
-"""A live display on a real terminal only, and in whatever width that has or claims to have."""
+"""A live display on a real terminal only, at any actual or claimed width."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def _shown_on_a_terminal(folder: Path, url: str, **env: str) -> str:
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "20", "9" * 5000])
-def test_the_display_lives_in_any_width(llmbatch: Program, endpoint: StartEndpoint, columns: str) -> None:
+def test_the_live_display_works_at_any_width(llmbatch: Program, endpoint: StartEndpoint, columns: str) -> None:
     shown = _shown_on_a_terminal(llmbatch.folder, endpoint().url, TERM="xterm", COLUMNS=columns, LINES=columns)
     assert HIDDEN_CURSOR in shown
 
@@ -56,7 +56,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
     ],
     ids=str,
 )
-def test_a_log_may_have_colour_and_never_cursor_codes(
+def test_a_log_may_have_colour_but_never_cursor_codes(
     llmbatch: Program, endpoint: StartEndpoint, env: dict[str, str], codes: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
@@ -65,11 +65,11 @@ def test_a_log_may_have_colour_and_never_cursor_codes(
     assert done.code == 0
     assert (ESCAPE in done.err) == (codes == "colour")
     assert not any(code in done.err for code in (HIDDEN_CURSOR, "\x1b[2K", "\r"))
-    assert max(map(len, done.err.splitlines())) > 100, "a log has no edge to wrap at"
+    assert max(map(len, done.err.splitlines())) > 100, "a log is not wrapped"
 
 
 def test_a_terminal_that_was_hung_up_changes_nothing(shell: Shell, endpoint: StartEndpoint) -> None:
-    """What is written to it is refused with EIO."""
+    """Writes to it fail with EIO."""
     terminal, side = os.openpty()
     os.close(terminal)
     done = shell(f"$LLMBATCH classify docs.jsonl --json --base-url {endpoint().url} 2>&{side}", files=(side,))

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def task_file(tmp_path: Path) -> Callable[[str | bytes], Path]:
-    """Write a task file and tell where it is."""
+    """Write a task file and return its path."""
 
     def write(content: str | bytes) -> Path:
         path = tmp_path / "mine.toml"

@@ -1,4 +1,4 @@
-"""Labels retrieved for each document: what is listed, and what numbers stand for."""
+"""Labels retrieved for each document: which are listed, and how their numbers are resolved."""
 
 import random
 
@@ -29,7 +29,7 @@ BANKING = load_task("banking77")
 
 
 def made_task(count: int) -> Task:
-    """So many labels of made-up words, as product taxonomies have them."""
+    """A task with `count` labels of random words, like a product taxonomy."""
     chance = random.Random(count)
     words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(count)]
     labels = tuple(
@@ -39,7 +39,7 @@ def made_task(count: int) -> Task:
     return Task(name="made", labels=labels)
 
 
-def test_the_labels_that_have_most_in_common_with_a_document_come_first() -> None:
+def test_the_labels_most_similar_to_a_document_come_first() -> None:
     candidates = Candidates(FIELDS, 5)
     shortlist = candidates.shortlist("A text about word17, word3 and thing8.")
     assert set(shortlist.names["topic"][:2]) == {"topic 17", "topic 3"}
@@ -49,7 +49,7 @@ def test_the_labels_that_have_most_in_common_with_a_document_come_first() -> Non
     assert shortlist.text.endswith("\n")
 
 
-def test_the_search_is_scikit_learns() -> None:
+def test_the_search_matches_scikit_learn() -> None:
     task = BANKING.task
     candidates = Candidates(task, 10)
     examples: dict[str, list[str]] = {}
@@ -73,12 +73,12 @@ def test_a_second_search_lists_other_labels(text: str, most: int) -> None:
     assert all(len(set(first.names[name])) == most for name in ("topic", "tags"))
     assert set(first.names["topic"]).isdisjoint(second.names["topic"])
     assert len(second.names["topic"]) == min(most, 30 - most)
-    assert second.names["tags"] == first.names["tags"], "of the other field nothing was missed"
+    assert second.names["tags"] == first.names["tags"], "the other field's list is unchanged"
     assert second.is_wider
     assert candidates.shortlist(text) == first, "the same text has the same list"
 
 
-def test_a_label_for_the_rest_is_always_listed() -> None:
+def test_an_always_label_is_always_listed() -> None:
     labels = (*made_task(50).labels, Label(name="other", always=True))
     candidates = Candidates(Task(name="t", labels=labels), 5)
     for none_of in ((), ("category",)):
@@ -91,7 +91,7 @@ def test_a_label_for_the_rest_is_always_listed() -> None:
         )
 
 
-def test_numbers_stand_for_the_labels_of_the_documents_own_list() -> None:
+def test_numbers_refer_to_the_documents_own_list() -> None:
     candidates = Candidates(FIELDS, 3)
     shortlist = Shortlist("", {"topic": ("topic 9", "topic 1", "topic 4"), "tags": ("tag 7", "tag 2")})
     assert candidates.named("topic=2; tags=1|2; good=yes", shortlist) == "topic=topic 1; tags=tag 2|tag 7; good=yes"
@@ -105,14 +105,14 @@ def test_numbers_stand_for_the_labels_of_the_documents_own_list() -> None:
 
 
 @pytest.mark.parametrize("count", [77, 1_000, 10_000])
-def test_prefix_and_schema_are_small_and_the_same_whatever_the_labels(count: int) -> None:
+def test_prefix_and_schema_are_small_and_do_not_depend_on_the_labels(count: int) -> None:
     plan = make_plan(LoadedTask(made_task(count), "made", "1"), ModelChoice(candidates=20), offline=True)
     assert plan.prefix_tokens < 400
     check_strict("answer", plan.question.schema)
     assert plan.question.schema["properties"]["category"]["enum"] == [*map(str, range(1, 21)), "none"]
 
 
-def test_what_decides_the_list_decides_the_key() -> None:
+def test_everything_that_affects_the_list_is_in_the_key() -> None:
     def fingerprint(task: Task, candidates: int | None = 5) -> str:
         return make_plan(LoadedTask(task, "t", "1"), ModelChoice(candidates=candidates), offline=True).fingerprint
 
@@ -121,15 +121,15 @@ def test_what_decides_the_list_decides_the_key() -> None:
     shown = task.model_copy(update={"examples": (Example(text="An example.", label=task.labels[0].name),)})
     found = [fingerprint(one) for one in (task, described, shown)]
     assert len({*found, fingerprint(task, 6), fingerprint(task, None)}) == 5
-    assert fingerprint(task, 20) == fingerprint(task, None), "so few labels are all listed in the prefix"
+    assert fingerprint(task, 20) == fingerprint(task, None), "with so few labels all are listed in the prefix"
 
 
-def test_what_a_document_may_have_leaves_room_for_the_longest_list() -> None:
+def test_the_document_limit_leaves_room_for_the_longest_list() -> None:
     choice, task = ModelChoice(candidates=10, window=4_000), LoadedTask(made_task(500), "made", "1")
     assert (make_plan(task, choice, offline=True).limit.tokens or 0) < 4_000 - 10 * 12
 
 
-def test_no_label_and_no_text_is_too_strange_to_be_searched() -> None:
+def test_any_label_and_any_text_can_be_searched() -> None:
     names = ["-", "--", "/", ".", "::", "\u2603", "\u5929", "aB", "1"]
     candidates = Candidates(Task(name="t", labels=tuple(Label(name=name) for name in names)), 3)
     for text in ("", " ", "-", "\u2603", "\ud800", "\x00", "x" * 100_000, "\u5929\u6c17", "</document>"):

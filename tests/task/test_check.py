@@ -29,14 +29,14 @@ def only(code: str, **fields: Any) -> tuple[str, str]:
     return finding.level, finding.message
 
 
-def test_a_short_prefix_is_told_with_what_it_lacks() -> None:
+def test_a_short_prefix_is_reported_with_the_missing_tokens() -> None:
     level, message = only("short-prefix")
 
     assert level == "warning"
     assert "short of the 1,024 at which the provider caches it" in message
 
 
-def test_the_prefix_size_and_its_shares_are_told() -> None:
+def test_the_prefix_size_and_its_shares_are_reported() -> None:
     (note,) = (f for f in check_task(load_task(None).task, model=None) if f.code == "prefix-size")
 
     assert note.level == "note"
@@ -44,14 +44,14 @@ def test_the_prefix_size_and_its_shares_are_told() -> None:
     assert note.message.endswith("% rules and instructions")
 
 
-@pytest.mark.parametrize(("model", "told"), [("gpt-6-luna", False), ("openai/o3", False), ("llama-4-70b", True)])
-def test_token_counts_say_when_they_are_an_estimate(model: str, *, told: bool) -> None:
+@pytest.mark.parametrize(("model", "is_estimate"), [("gpt-6-luna", False), ("openai/o3", False), ("llama-4-70b", True)])
+def test_token_counts_say_when_they_are_an_estimate(model: str, *, is_estimate: bool) -> None:
     (note,) = (f for f in check_task(load_task(None).task, model=model) if f.code == "prefix-size")
 
-    assert (f"{model} may count differently" in note.message) is told
+    assert (f"{model} may count differently" in note.message) is is_estimate
 
 
-def test_the_tasks_own_model_counts_where_none_is_given() -> None:
+def test_the_tasks_own_model_is_used_if_none_is_given() -> None:
     _, message = only("prefix-size", model={"name": "llama-4-70b"})
 
     assert "llama-4-70b may count differently" in message
@@ -66,7 +66,7 @@ def test_labels_without_a_description_are_named() -> None:
     )
 
 
-def test_labels_without_an_example_are_named_where_others_have_one() -> None:
+def test_labels_without_an_example_are_named_if_others_have_one() -> None:
     assert only("no-example", examples=[example("legal", "x")]) == (
         "warning",
         "labels without an example, while others have one: `technical`, `other`",
@@ -78,7 +78,7 @@ def test_no_examples_at_all_are_a_note() -> None:
     assert findings("no-example") == []
 
 
-def test_descriptions_that_are_nearly_the_same_are_told() -> None:
+def test_nearly_identical_descriptions_are_reported() -> None:
     near = [
         {"name": "a", "description": "Complaints about the delivery of an order by post"},
         {"name": "b", "description": "complaints about the  delivery of an order by mail"},
@@ -100,7 +100,7 @@ def test_descriptions_are_compared_in_any_script() -> None:
     assert len(findings("alike-descriptions", labels=near)) == 1
 
 
-def test_an_example_that_is_given_twice_is_told() -> None:
+def test_a_repeated_example_is_reported() -> None:
     examples = [example("legal", "The  Court"), example("other", "x"), example("legal", "the court\n")]
 
     assert only("repeated-example", examples=examples) == ("warning", "examples 1, 3 have the same text")
@@ -115,7 +115,7 @@ def test_an_example_under_two_labels_is_an_error() -> None:
     )
 
 
-def test_unbalanced_examples_are_told() -> None:
+def test_unbalanced_examples_are_reported() -> None:
     examples = [example("legal", f"clause {n}") for n in range(4)] + [example("other", "soup")]
 
     assert only("unbalanced-examples", examples=examples) == (
@@ -125,7 +125,7 @@ def test_unbalanced_examples_are_told() -> None:
     assert findings("unbalanced-examples", examples=examples[1:]) == []
 
 
-def test_a_long_label_is_told() -> None:
+def test_a_long_label_is_reported() -> None:
     long = "documents that deal with the rights and duties of tenants and of landlords alike"
 
     level, message = only("long-label", labels=[*LABELS, {"name": long}])
@@ -134,14 +134,14 @@ def test_a_long_label_is_told() -> None:
 
 
 @pytest.mark.parametrize(("count", "level"), [(101, None), (1001, "warning")])
-def test_very_many_labels_are_told(count: int, level: str | None) -> None:
+def test_very_many_labels_are_reported(count: int, level: str | None) -> None:
     labels = [{"name": f"label {n}"} for n in range(count)]
 
     assert only("many-labels", labels=labels)[0] == "warning"
     assert [f.level for f in findings("schema-limit", labels=labels)] == ([level] if level else [])
 
 
-def test_more_label_text_than_a_schema_takes_is_told() -> None:
+def test_more_label_text_than_a_schema_allows_is_reported() -> None:
     labels = [{"name": f"{n:x>80}"} for n in range(251)]
 
     level, message = only("schema-limit", labels=labels)
@@ -150,15 +150,15 @@ def test_more_label_text_than_a_schema_takes_is_told() -> None:
 
 
 @pytest.mark.parametrize("name", ["other", "None of these", "MISC", "something else", "n/a"])
-def test_a_catch_all_label_is_known_by_its_name(name: str) -> None:
+def test_a_catch_all_label_is_recognised_by_its_name(name: str) -> None:
     assert findings("no-catch-all", labels=[*LABELS[:2], {"name": name}]) == []
 
 
-def test_a_catch_all_label_is_known_by_its_alias() -> None:
+def test_a_catch_all_label_is_recognised_by_its_alias() -> None:
     assert findings("no-catch-all", labels=[*LABELS[:2], {"name": "z", "aliases": ["unclear"]}]) == []
 
 
-def test_the_lack_of_a_catch_all_label_is_a_note() -> None:
+def test_a_missing_catch_all_label_is_a_note() -> None:
     assert only("no-catch-all", labels=[*LABELS[:2], {"name": "motherly"}])[0] == "note"
 
 
@@ -167,23 +167,23 @@ def test_two_labels_need_no_catch_all() -> None:
 
 
 @pytest.mark.parametrize("placeholder", ["{text}", "{{ document }}", "${name}", "{}", "<% date %>"])
-def test_a_placeholder_is_told_to_stay_as_it_is(placeholder: str) -> None:
+def test_a_placeholder_is_reported_as_not_replaced(placeholder: str) -> None:
     assert only("placeholder", instructions=f"Label this: {placeholder} please") == (
         "warning",
         f"`{placeholder}`: nothing is substituted; the text is sent unchanged",
     )
 
 
-def test_a_placeholder_in_a_description_is_told() -> None:
+def test_a_placeholder_in_a_description_is_reported() -> None:
     assert len(findings("placeholder", labels=[*LABELS, {"name": "z", "description": "as of {year}"}])) == 1
 
 
-def test_braces_around_json_or_a_set_are_no_placeholder() -> None:
+def test_braces_around_json_or_a_set_are_not_a_placeholder() -> None:
     assert findings("placeholder", instructions='Not {"a": 1}, not {1, 2}, not { }') == []
 
 
 @pytest.mark.parametrize("date", ["2026-01-31", "2026-01", "Today is", "current date"])
-def test_a_date_in_the_instructions_is_told(date: str) -> None:
+def test_a_date_in_the_instructions_is_reported(date: str) -> None:
     level, message = only("dated-instructions", instructions=f"{date} is what counts.")
 
     assert level == "warning"
@@ -191,15 +191,15 @@ def test_a_date_in_the_instructions_is_told(date: str) -> None:
 
 
 @pytest.mark.parametrize("wish", ["Answer in JSON", "Respond with one word", "return only the label", "Output a list"])
-def test_instructions_about_the_answers_form_are_told(wish: str) -> None:
+def test_instructions_about_the_answer_format_are_reported(wish: str) -> None:
     assert only("other-format", instructions=f"{wish}, please.")[0] == "note"
 
 
-def test_documents_that_are_json_are_not_taken_for_a_wish() -> None:
+def test_mentioning_json_documents_is_not_an_answer_format() -> None:
     assert findings("other-format", instructions="Write-ups come first. Some documents are JSON.") == []
 
 
-def test_the_prompts_own_marks_in_an_example_are_told() -> None:
+def test_the_prompts_own_marks_in_an_example_are_reported() -> None:
     level, message = only("prompt-markup", examples=[example("other", "a </document> b\n# Labels\nc")])
 
     assert level == "warning"
@@ -215,7 +215,7 @@ def test_errors_come_first_and_notes_last() -> None:
     assert set(levels) == {"error", "warning", "note"}
 
 
-def test_paths_whose_group_is_no_label_are_told() -> None:
+def test_paths_whose_group_is_not_a_label_are_reported() -> None:
     paths = [{"name": "billing/refund"}, {"name": "billing/invoice"}, {"name": "Sci/Tech"}]
 
     level, message = only("no-group", labels=paths)

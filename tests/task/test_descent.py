@@ -1,4 +1,4 @@
-"""A descent through the groups of a tree of labels, list by list."""
+"""Descent through the groups of a label tree, one list at a time."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def plan_of(task: Task, candidates: int = LABELS_BY_LEVEL) -> Plan:
     return make_plan(LoadedTask(task, "desk.toml", "v"), ModelChoice(candidates=candidates), offline=True)
 
 
-def test_each_list_is_what_lies_right_under_the_group_that_was_chosen(descent: Descent) -> None:
+def test_each_list_has_the_direct_children_of_the_chosen_group(descent: Descent) -> None:
     top = descent.shortlist("It crashes")
     assert top.text == (
         "# Labels for this document\n"
@@ -52,20 +52,20 @@ def test_each_list_is_what_lies_right_under_the_group_that_was_chosen(descent: D
     assert crash.names["category"] == ("outage", "freeze")
     assert crash.sureness == pytest.approx(0.72)
     assert descent.following("It crashes", "1", 0.9, crash) is None, "a leaf is final"
-    assert descent.following("It crashes", "1", 0.9, technical) is None, "and so is the group itself, where it may be"
+    assert descent.following("It crashes", "1", 0.9, technical) is None, "an allowed inner label is final too"
     assert descent.following("It crashes", "3", 0.9, top) is None
     assert descent.named("1", technical) == "technical"
 
 
-def test_none_of_a_list_looks_once_in_the_whole_tree(descent: Descent) -> None:
+def test_an_answer_of_none_searches_the_whole_tree_once(descent: Descent) -> None:
     top = descent.shortlist("My invoice is wrong")
     wide = descent.following("My invoice is wrong", "none", 0.9, top)
     assert wide is not None
     assert (wide.is_shared, wide.is_wider, wide.names["category"][0]) == (False, True, "billing/invoice")
-    assert descent.following("My invoice is wrong", "none", 0.9, wide) is None, "then people look at it"
+    assert descent.following("My invoice is wrong", "none", 0.9, wide) is None, "then the row needs review"
 
 
-def test_each_list_is_a_prefix_and_what_decides_the_lists_decides_the_key(descent: Descent) -> None:
+def test_each_list_is_a_prefix_and_everything_that_affects_the_lists_is_in_the_key(descent: Descent) -> None:
     plan = plan_of(parse_task(TREE, "desk.toml"))
     assert plan.before("any text") == ""
     assert plan.first_question.prefix == f"{plan.question.prefix}\n{descent.shortlist('').text}"
@@ -77,7 +77,7 @@ def test_each_list_is_a_prefix_and_what_decides_the_lists_decides_the_key(descen
 
 
 @pytest.mark.parametrize(
-    ("task", "says"),
+    ("task", "message"),
     [
         ('name = "flat"\nlabels = [{ name = "a" }, { name = "b" }]', "flat has none"),
         (
@@ -92,6 +92,6 @@ def test_each_list_is_a_prefix_and_what_decides_the_lists_decides_the_key(descen
         ),
     ],
 )
-def test_what_has_no_levels_is_refused(task: str, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_a_task_without_usable_levels_is_refused(task: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         plan_of(parse_task(task, "task.toml"))

@@ -1,4 +1,4 @@
-"""Labels ranked by vectors: which texts are embedded, and what is near."""
+"""Labels ranked by embeddings: which texts are embedded, and how they are ranked."""
 
 import numpy as np
 from hypothesis import given
@@ -33,7 +33,7 @@ def test_a_label_is_the_mean_of_its_description_and_its_examples() -> None:
     assert candidates.ranks(ranking, {"category": labels[order[2]].name}) == (2,)
     assert candidates.ranks(ranking, {"category": labels[order[4]].name}) == (5,), "beyond the ranking"
     unknown = candidates.whole_ranking("label 0")
-    assert candidates.ranks(unknown, {"category": labels[0].name}) == (), "nothing is known without one"
+    assert candidates.ranks(unknown, {"category": labels[0].name}) == (), "without a ranking there is no rank"
 
 
 @given(st.text(max_size=5_000))
@@ -44,7 +44,7 @@ def test_a_text_is_embedded_as_one_line_of_limited_length(text: str) -> None:
     assert bool(line) == bool(text.strip())
 
 
-def test_the_model_decides_the_key() -> None:
+def test_the_embedding_model_is_in_the_key() -> None:
     def fingerprint(model: str | None) -> str:
         choice = ModelChoice(candidates=10, embedding_model=model)
         return make_plan(LoadedTask(BANKING, "t", "1"), choice, offline=True).fingerprint
@@ -52,7 +52,7 @@ def test_the_model_decides_the_key() -> None:
     assert len({fingerprint(model) for model in (None, "one", "other")}) == 3
 
 
-def test_a_vector_without_direction_ranks_labels_as_they_stand() -> None:
+def test_a_zero_vector_ranks_labels_in_task_order() -> None:
     candidates = EmbeddedCandidates(BANKING, 10, "m")
     zeros = [np.zeros(4) for _ in candidates.texts()]
     assert candidates.label_vectors(zeros).ranking(np.zeros(4))["category"] == list(range(20))

@@ -16,7 +16,7 @@ TASK = '# mine\nname = "t"\n[[labels]]\nname = "a"\n[[labels]]\nname = "b" # the
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1))
-def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+def test_any_text_round_trips(tmp_path: Path, text: str) -> None:
     path = tmp_path / "task.toml"
     path.write_text(TASK)
     add_examples(path, [Example(text=text, label="a"), Example(text="x", label="b")])
@@ -24,12 +24,12 @@ def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8").startswith(TASK)
 
 
-def test_a_packaged_task_stays_as_it_is() -> None:
+def test_a_packaged_task_is_not_changed() -> None:
     with pytest.raises(UsageError, match="banking77 is a packaged task"):
         add_examples(Path("banking77"), [Example(text="x", label="card_arrival")])
 
 
-def test_examples_in_an_inline_list_are_told_and_the_file_left_alone(tmp_path: Path) -> None:
+def test_an_inline_example_list_is_reported_and_the_file_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "task.toml"
     path.write_text(TASK.replace("[[labels]]", 'examples = [{text = "x", label = "a"}]\n[[labels]]', 1))
     before = path.read_bytes()

@@ -1,4 +1,4 @@
-"""No document closes or opens the fence around it, and every document still reads as it did."""
+"""No document can close or open the fence around it, and every document stays readable."""
 
 import html
 import json
@@ -20,7 +20,7 @@ DATA = Path(__file__).parents[2] / "sample_data" / "docs.jsonl"
 
 
 def marks(message: str) -> list[str]:
-    """The marks in a message by a reader who forgives everything: written apart from the code that it judges."""
+    """The marks that a very lenient reader finds in a message: written independently of the code under test."""
     for _ in range(3):
         message = unquote(html.unescape(message))
     message = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), message)
@@ -56,8 +56,8 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_spelling_of_a_mark_stays_one(spelling: str) -> None:
-    assert marks(spelling), "the reader knows it"
+def test_no_spelling_of_a_mark_survives(spelling: str) -> None:
+    assert marks(spelling), "the lenient reader recognises it"
     message = build_document(f"before {spelling} after")
     assert marks(message) == ["<document", "</document"]
     assert "before " in message
@@ -91,7 +91,7 @@ PIECES = st.sampled_from(
 @example(["</document"])
 @example(["<", "\u0b45", "document"])
 @example(["<", "\u0903", "/", "\ue000", "document>"])
-def test_no_text_makes_a_mark(pieces: list[str]) -> None:
+def test_no_text_produces_a_mark(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert marks(build_document(text)) == ["<document", "</document"]
     assert inert(inert(text)) == inert(text)
@@ -101,7 +101,7 @@ def test_no_text_makes_a_mark(pieces: list[str]) -> None:
 def test_only_brackets_change(text: str) -> None:
     kept = [one for one in inert(text) if one not in "[]"]
     rest = iter(text)
-    assert all(one in rest for one in kept), "what is left stands in the text, in its order"
+    assert all(one in rest for one in kept), "the remaining characters are in the text, in order"
     assert text == inert(text) or len(kept) < len(text)
 
 
@@ -119,11 +119,11 @@ def test_only_brackets_change(text: str) -> None:
         ("\U000e003c\U000e002f" + "".join(chr(0xE0000 + ord(one)) for one in "document") + ".", None),
     ],
 )
-def test_the_text_stays_readable_and_nothing_else_is_touched(text: str, sent: str | None) -> None:
+def test_the_text_stays_readable_and_nothing_else_changes(text: str, sent: str | None) -> None:
     assert inert(text) == (f"[{text[1:]}" if sent is None else sent)
 
 
-def test_real_documents_are_sent_as_they_are() -> None:
+def test_real_documents_are_sent_unchanged() -> None:
     texts = [json.loads(line)["text"] for line in DATA.read_text().splitlines()]
     assert [inert(text) for text in texts] == texts
 
@@ -131,7 +131,7 @@ def test_real_documents_are_sent_as_they_are() -> None:
 @pytest.mark.parametrize(
     "hostile", ["\\" * 50_000, "<" * 50_000, "< " * 50_000, "&amp;" * 20_000, "\U000e003c" * 50_000]
 )
-def test_a_long_run_of_what_may_begin_a_mark_takes_no_longer_than_its_length(hostile: str) -> None:
+def test_a_long_run_of_possible_mark_starts_takes_linear_time(hostile: str) -> None:
     assert inert(f"{hostile}document")[-8:] == "document"
 
 

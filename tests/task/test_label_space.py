@@ -1,4 +1,4 @@
-"""A row's value travels as one text, and only the label space takes it apart."""
+"""A row's value is stored as one text, which only the label space parses."""
 
 import json
 from typing import Any
@@ -68,7 +68,7 @@ def answer(values: dict[str, Any], percent: int = 90) -> dict[str, Any]:
 
 
 @given(VALUES)
-def test_values_come_back_from_their_text(values: dict[str, Any]) -> None:
+def test_values_round_trip_through_their_text(values: dict[str, Any]) -> None:
     text = SPACE.text(values)
     assert text is not None
     assert SPACE.values(text) == values
@@ -85,10 +85,10 @@ def test_an_answer_states_each_fields_value(values: dict[str, Any], percent: int
     assert not read.repaired
 
 
-def test_the_least_certain_label_is_the_rows_confidence() -> None:
-    said = answer({"topic": "billing", "tags": ["angry", "legal"], "severity": 2, "urgent": False})
-    said["tags"][1]["percent"] = 40
-    read = PARSER.parse(json.dumps(said))
+def test_the_rows_confidence_is_that_of_its_least_certain_label() -> None:
+    given_answer = answer({"topic": "billing", "tags": ["angry", "legal"], "severity": 2, "urgent": False})
+    given_answer["tags"][1]["percent"] = 40
+    read = PARSER.parse(json.dumps(given_answer))
     assert read.confidence == 0.4
     assert read.confidences == {
         "topic": 0.9,
@@ -100,7 +100,7 @@ def test_the_least_certain_label_is_the_rows_confidence() -> None:
     }
 
 
-def test_no_label_that_fits_is_an_answer_and_not_a_failure() -> None:
+def test_an_empty_list_of_labels_is_an_answer_and_not_a_failure() -> None:
     read = PARSER.parse(json.dumps(answer({"topic": "billing", "tags": [], "severity": 1, "urgent": True}, 70)))
     assert SPACE.values(read.category)["tags"] == []
     assert read.confidence == 0.7
@@ -125,7 +125,7 @@ GOOD = answer({"topic": "billing", "tags": ["angry"], "severity": 2, "urgent": T
         {"topic_percent": "90 %"},
     ],
 )
-def test_another_spelling_counts_where_it_can_be_read_in_one_way(change: dict[str, Any]) -> None:
+def test_an_unambiguous_other_spelling_is_accepted(change: dict[str, Any]) -> None:
     read = PARSER.parse(json.dumps(GOOD | change))
     assert read.category == "topic=billing; tags=angry; severity=2; urgent=yes"
     assert read.repaired
@@ -150,7 +150,7 @@ def test_another_spelling_counts_where_it_can_be_read_in_one_way(change: dict[st
         ({"urgent_percent": None}, "urgent_percent"),
     ],
 )
-def test_what_is_no_value_of_a_field_is_refused_with_the_reason(change: dict[str, Any], why: str) -> None:
+def test_an_invalid_field_value_is_refused_with_the_reason(change: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidAnswerError, match=why):
         PARSER.parse(json.dumps(GOOD | change))
 

@@ -1,4 +1,4 @@
-"""Task files, found and read."""
+"""Finding and reading task files."""
 
 import hashlib
 import os
@@ -55,11 +55,11 @@ def test_a_folder_does_not_hide_the_packaged_task_of_its_name(tmp_path: Path, mo
     assert load_task("ag_news").task.name == "ag_news"
 
 
-def test_windows_line_ends_are_taken(task_file: Write) -> None:
+def test_windows_line_endings_are_accepted(task_file: Write) -> None:
     assert load_task(task_file(YES_NO.replace("\n", "\r\n"))).task.name == "answers"
 
 
-def test_a_missing_file_is_told_with_what_there_is() -> None:
+def test_a_missing_file_is_reported_with_the_packaged_tasks() -> None:
     with pytest.raises(UsageError) as caught:
         load_task("prompts/contracts.toml")
 
@@ -71,30 +71,30 @@ def test_a_missing_file_is_told_with_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["agnews", "ag_news.toml", "ag-news"])
-def test_a_name_that_is_nearly_right_is_guessed(name: str) -> None:
+def test_a_likely_name_is_suggested(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_task(name)
 
     assert str(caught.value.hint).startswith("Did you mean the packaged task ag_news? ")
 
 
-def test_a_name_cannot_lead_out_of_the_packaged_tasks() -> None:
+def test_a_name_cannot_leave_the_folder_of_packaged_tasks() -> None:
     with pytest.raises(UsageError, match="no task file"):
         load_task("../prompts/no-such-task")
 
 
-def test_a_folder_is_no_task_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_task_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder, not a task file"):
         load_task(tmp_path)
 
 
-def test_a_path_with_a_nul_is_told() -> None:
+def test_a_path_with_a_nul_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load_task("a\0b.toml")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_told(task_file: Write) -> None:
+def test_an_unreadable_file_is_reported(task_file: Write) -> None:
     path = task_file(YES_NO)
     path.chmod(0)
 
@@ -102,21 +102,21 @@ def test_a_file_without_permission_is_told(task_file: Write) -> None:
         load_task(path)
 
 
-@pytest.mark.parametrize(("encoding", "told"), [("utf-8-sig", "UTF-8 with a byte order mark"), ("utf-16", "UTF-16")])
-def test_a_byte_order_mark_is_told(task_file: Write, encoding: str, told: str) -> None:
-    with pytest.raises(UsageError, match=rf"mine\.toml is {told}; TOML must be plain UTF-8") as caught:
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8-sig", "UTF-8 with a byte order mark"), ("utf-16", "UTF-16")])
+def test_a_byte_order_mark_is_reported(task_file: Write, encoding: str, shown: str) -> None:
+    with pytest.raises(UsageError, match=rf"mine\.toml is {shown}; TOML must be plain UTF-8") as caught:
         load_task(task_file(YES_NO.encode(encoding)))
 
     assert caught.value.hint == "Save it as UTF-8 without BOM."
 
 
-def test_a_byte_that_is_not_utf8_is_told_with_its_line(task_file: Write) -> None:
+def test_a_byte_that_is_not_utf8_is_reported_with_its_line(task_file: Write) -> None:
     with pytest.raises(UsageError, match=r"mine\.toml:2: not UTF-8 \(byte 0xe9\)"):
         load_task(task_file(b'name = "x"\n# caf\xe9\n'))
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         ("name = no\n", "t.toml:1: not valid TOML: Invalid value, at column 8"),
         ('a = 1\n\nname "x"\n', "t.toml:3: not valid TOML: Expected '=' after a key in a key/value pair, at column 6"),
@@ -124,21 +124,21 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_line(task_file: Write) -> None
         ("a = " + "[" * 100_000, "t.toml: not valid TOML: nested too deeply"),
     ],
 )
-def test_a_syntax_error_is_told_with_its_place(text: str, told: str) -> None:
+def test_a_syntax_error_is_reported_with_its_position(text: str, shown: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_task(text, "t.toml")
 
-    assert caught.value.message == told
+    assert caught.value.message == shown
 
 
-def test_a_number_without_end_is_told() -> None:
+def test_a_very_long_number_is_reported() -> None:
     with pytest.raises(UsageError, match=r"t\.toml: not valid TOML: Exceeds the limit"):
         parse_task(f"a = {'9' * 5000}", "t.toml")
 
 
 @given(st.text())
 def test_any_text_is_a_task_or_a_usage_error(text: str) -> None:
-    with pytest.raises(UsageError) as caught:  # nothing that short and blind is a task
+    with pytest.raises(UsageError) as caught:  # no short random text is a valid task
         parse_task(text, "t.toml")
 
     assert caught.value.message.startswith("t.toml")
@@ -147,6 +147,6 @@ def test_any_text_is_a_task_or_a_usage_error(text: str) -> None:
 
 @pytest.mark.parametrize("field", ["temperature", "max_output_tokens", "review_below"])
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-1", "1e400", "9" * 23, "true"])
-def test_no_number_of_a_task_is_beyond_its_bounds(task_file: Write, field: str, number: str) -> None:
+def test_a_number_out_of_bounds_is_refused(task_file: Write, field: str, number: str) -> None:
     with pytest.raises(UsageError, match=field):
         load_task(task_file(f"{YES_NO}[model]\n{field} = {number}\n"))

@@ -1,4 +1,4 @@
-"""What is told about a file that is TOML but no task."""
+"""Errors about a file that is TOML but not a task."""
 
 import json
 
@@ -57,7 +57,7 @@ CASES = {
         "t.toml:2: unknown field instuctions",
         "Did you mean instructions?",
     ),
-    "field from nowhere": (
+    "unknown field": (
         'name = "t"\ncolour = "x"\n' + LABELS,
         "t.toml:2: unknown field colour",
         "The fields here are name, instructions, labels, fields, examples, pool, model.",
@@ -77,13 +77,13 @@ CASES = {
         "t.toml:8: unknown field model.temprature",
         "Did you mean temperature?",
     ),
-    "a model that is called so": (
+    "model in place of name": (
         'name = "t"\n' + LABELS + '[model]\nmodel = "gpt-6"',
         "t.toml: unknown field model.model",
         "Did you mean name?",
     ),
     "number for a name": ("name = 7\n" + LABELS, "t.toml: name must be text in quotes, not a number", None),
-    "truth for a label": (
+    "boolean for a label": (
         'name = "t"\n' + LABELS + "[[labels]]\nname = true",
         "t.toml:9: labels[2].name must be text in quotes, not true or false",
         None,
@@ -103,7 +103,7 @@ CASES = {
         "t.toml:9: labels[2].name must be one line of text, not empty and without control characters",
         None,
     ),
-    "label without end": (
+    "very long label": (
         f'name = "t"\n{LABELS}[[labels]]\nname = "{"a" * 201}"',
         "t.toml:9: labels[2].name is longer than 200 characters",
         None,
@@ -118,12 +118,12 @@ CASES = {
         "t.toml:8: label '  ' has space around its name",
         None,
     ),
-    "space around a label": (
+    "whitespace around a label": (
         'name = "t"\n' + LABELS + '[[labels]]\nname = " a"',
         "t.toml: label ' a' has space around its name",
         None,
     ),
-    "text for a figure": (
+    "text for a number": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "legal"\nconfidence = "0.9"',
         "t.toml:11: examples[0].confidence must be a number, not text",
         None,
@@ -153,7 +153,7 @@ CASES = {
         "t.toml:10: example 1 has the label 'Law', which the task does not list",
         "Use the label's name as listed: 'legal'.",
     ),
-    "example of an unheard label": (
+    "example of an unknown label": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "zzz"',
         "t.toml:10: example 1 has the label 'zzz', which the task does not list",
         "An example's label must be one of the task's labels.",
@@ -163,7 +163,7 @@ CASES = {
         "t.toml:9: examples[0].text must not be empty",
         None,
     ),
-    "confidence past one": (
+    "confidence above one": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "other"\nconfidence = 1.7',
         "t.toml:11: examples[0].confidence must be at most 1, not 1.7",
         None,
@@ -182,27 +182,27 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "message", "hint"), CASES.values(), ids=CASES)
-def test_a_mistake_is_told_with_its_place_and_remedy(text: str, message: str, hint: str | None) -> None:
-    told = mistake(text)
+def test_a_mistake_is_reported_with_its_position_and_remedy(text: str, message: str, hint: str | None) -> None:
+    usage_error = mistake(text)
 
-    assert told.message == message
-    assert told.hint == hint
-
-
-def test_two_labels_that_differ_in_case_only_are_one() -> None:
-    told = mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "LEGAL"')
-
-    assert told.message.startswith("t.toml:8: 'LEGAL' stands for two labels")
+    assert usage_error.message == message
+    assert usage_error.hint == hint
 
 
-def test_a_label_listed_twice_is_told() -> None:
+def test_labels_that_differ_only_in_case_are_duplicates() -> None:
+    usage_error = mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "LEGAL"')
+
+    assert usage_error.message.startswith("t.toml:8: 'LEGAL' stands for two labels")
+
+
+def test_a_label_listed_twice_is_reported() -> None:
     assert mistake('name = "t"\n' + LABELS + '[[labels]]\nname = "other"').message.startswith("t.toml:8: 'other' ")
 
 
 def test_a_section_line_inside_a_text_does_not_mislead() -> None:
-    told = mistake(f'name = "t"\ninstructions = """\n[[labels]]\n"""\n{LABELS}colour = 1')
+    usage_error = mistake(f'name = "t"\ninstructions = """\n[[labels]]\n"""\n{LABELS}colour = 1')
 
-    assert told.message == "t.toml: unknown field labels[1].colour (label 'other')"
+    assert usage_error.message == "t.toml: unknown field labels[1].colour (label 'other')"
 
 
 def test_a_line_break_in_a_fields_name_does_not_break_the_message() -> None:
@@ -240,10 +240,10 @@ documents = st.fixed_dictionaries(
 @given(documents)
 def test_any_document_is_a_task_or_one_line_of_error(document: dict[str, str]) -> None:
     text = "\n".join(f"{key} = {value}" for key, value in document.items())
-    told = _error_of(text)
+    usage_error = _error_of(text)
 
-    assert told is None or told.message.startswith("t.toml")
-    assert told is None or len(f"{told.message} {told.hint}".splitlines()) == 1
+    assert usage_error is None or usage_error.message.startswith("t.toml")
+    assert usage_error is None or len(f"{usage_error.message} {usage_error.hint}".splitlines()) == 1
 
 
 def _error_of(text: str) -> UsageError | None:
@@ -274,7 +274,7 @@ FIELD = '[[fields]]\nname = "topic"\n[[fields.labels]]\nname = "a"\n[[fields.lab
         (LABELS + '[[examples]]\ntext = "x"\n', "t.toml:8: examples[0].label is missing"),
     ],
 )
-def test_a_mistake_in_a_field_is_told_with_its_place(text: str, message: str) -> None:
-    told = mistake('name = "t"\n' + text)
+def test_a_mistake_in_a_field_is_reported_with_its_position(text: str, message: str) -> None:
+    usage_error = mistake('name = "t"\n' + text)
 
-    assert told.message.startswith(message)
+    assert usage_error.message.startswith(message)

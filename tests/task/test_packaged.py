@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLE_DATA = ROOT / "sample_data"
 LABELS = {"ag_news": 4, "banking77": 77, "clinc150": 151, "default": 5, "go_emotions": 28, "sib200": 7}
 MANY = 100
-"""Of so many labels each is shown once: twice would cost more than it teaches."""
+"""Above so many labels one example each is enough: two would cost too many tokens."""
 
 every_task = pytest.mark.parametrize("name", LABELS)
 
 
-def test_the_packaged_tasks_are_known_by_name() -> None:
+def test_the_packaged_tasks_are_listed_by_name() -> None:
     assert packaged_tasks() == tuple(LABELS)
 
 
@@ -59,7 +59,7 @@ def test_a_packaged_tasks_prefix_is_the_same_each_time(name: str, *, reasoning: 
 
 
 @every_task
-def test_a_packaged_task_shows_each_label(name: str) -> None:
+def test_a_packaged_task_has_an_example_of_each_label(name: str) -> None:
     task = load_task(name).task
     space = task.label_space
     counts = Counter(part for example in task.examples for part in space.parts_of(task.value_of(example)))
@@ -67,7 +67,7 @@ def test_a_packaged_task_shows_each_label(name: str) -> None:
     assert min(counts[part] for part in space.parts if part != NONE) >= (1 if len(space.parts) > MANY else 2)
 
 
-def test_the_default_task_is_there_without_a_name() -> None:
+def test_the_default_task_loads_without_a_name() -> None:
     loaded = load_task(None)
 
     assert loaded.source == "built-in default"
@@ -75,7 +75,7 @@ def test_the_default_task_is_there_without_a_name() -> None:
     assert loaded.version == load_task("default").version
 
 
-def test_the_default_task_shows_a_case_of_doubt() -> None:
+def test_the_default_task_has_an_example_with_low_confidence() -> None:
     assert any(example.confidence <= 0.75 for example in load_task(None).task.examples)
 
 
@@ -95,7 +95,7 @@ def test_the_sample_table_has_line_breaks_in_its_cells() -> None:
     assert any("\n" in row["body"] for row in rows)
 
 
-def test_the_manuals_example_is_a_task() -> None:
+def test_the_manuals_examples_are_valid_tasks() -> None:
     manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
     plain, _groups, of_fields = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
 
@@ -103,7 +103,7 @@ def test_the_manuals_example_is_a_task() -> None:
     assert parse_task(of_fields, "task-files.md").label_space.columns() == ("topic", "tags", "severity", "urgent")
 
 
-def test_the_manual_names_each_finding_of_the_lint() -> None:
+def test_the_manual_lists_each_finding_of_the_lint() -> None:
     manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
     lint = (ROOT / "llmbatch" / "task" / "check.py").read_text(encoding="utf-8")
     codes = set(re.findall(r'Finding\(\s*"[a-z]+",\s*"([a-z-]+)"', lint))

@@ -1,4 +1,4 @@
-"""Reading answers about several documents: damage touches only the documents that it concerns."""
+"""Parsing answers about several documents: damage affects only the documents concerned."""
 
 import json
 from contextlib import suppress
@@ -20,8 +20,10 @@ PARSER = PackedAnswerParser(AnswerParser(plain_space([Label(name=name) for name 
 answers = st.lists(st.tuples(st.sampled_from(LABELS), st.integers(0, 100)), min_size=2, max_size=12)
 
 
-def members(said: list[tuple[str, int]]) -> list[str]:
-    return [f'"{n}":{{"category":"{label}","percent":{percent}}}' for n, (label, percent) in enumerate(said, start=1)]
+def members(answered: list[tuple[str, int]]) -> list[str]:
+    return [
+        f'"{n}":{{"category":"{label}","percent":{percent}}}' for n, (label, percent) in enumerate(answered, start=1)
+    ]
 
 
 def content(parts: list[str]) -> str:
@@ -33,45 +35,45 @@ def labels(text: str, rows: int) -> list[str | None]:
 
 
 @given(answers, st.randoms())
-def test_each_document_gets_what_stands_under_its_number_in_whatever_order(said: list[tuple[str, int]], random) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    shuffled = random.sample(members(said), len(said))
-    packed = PARSER.parse(content(shuffled), len(said))
+def test_each_document_gets_the_answer_with_its_number_in_any_order(answered: list[tuple[str, int]], random) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    shuffled = random.sample(members(answered), len(answered))
+    packed = PARSER.parse(content(shuffled), len(answered))
     assert [(part.answer.category, part.answer.confidence) for part in packed.parts if part.answer] == [
-        (label, percent / 100) for label, percent in said
+        (label, percent / 100) for label, percent in answered
     ]
 
 
 @pytest.mark.parametrize("around", ["```json\n{}\n```", "Sure: {} Done.", "<think>1 is {{x}}?</think>{}", " {}\n"])
-def test_what_stands_around_is_left_out(around: str) -> None:
+def test_surrounding_text_is_ignored(around: str) -> None:
     text = around.replace("{}", content(members([("fraud", 90), ("other", 50)]))).replace("{{x}}", "{x}")
     assert labels(text, 2) == ["fraud", "other"]
 
 
 @given(answers, st.data())
-def test_an_answer_that_is_cut_keeps_what_came_whole(said: list[tuple[str, int]], data: st.DataObject) -> None:
-    parts = members(said)
+def test_a_truncated_answer_keeps_its_complete_parts(answered: list[tuple[str, int]], data: st.DataObject) -> None:
+    parts = members(answered)
     end = data.draw(st.integers(1, len(content(parts)) - 1))
     whole = sum(len(content(parts[:n])) - 1 <= end for n in range(1, len(parts) + 1))
-    found = labels(content(parts)[:end], len(said))
-    assert found == [label for label, _ in said[:whole]] + [None] * (len(said) - whole)
+    found = labels(content(parts)[:end], len(answered))
+    assert found == [label for label, _ in answered[:whole]] + [None] * (len(answered) - whole)
 
 
 @given(answers, st.data())
-def test_damage_touches_no_document_before_it_and_lends_none_anothers_label(
-    said: list[tuple[str, int]], data: st.DataObject
+def test_damage_affects_no_earlier_document_and_mixes_up_no_labels(
+    answered: list[tuple[str, int]], data: st.DataObject
 ) -> None:
-    parts = members(said)
-    place = data.draw(st.integers(0, len(said) - 1))
+    parts = members(answered)
+    place = data.draw(st.integers(0, len(answered) - 1))
     part = parts[place]
     at = data.draw(st.integers(len(f'"{place + 1}":'), len(part) - 1))
     damage = data.draw(st.sampled_from(["", "x", '"', "{", "}", "\x00", "\\", ","]))
     parts[place] = part[:at] + damage + part[at + 1 :]
     assume(parts[place] != part)
     try:
-        found = labels(content(parts), len(said))
+        found = labels(content(parts), len(answered))
     except InvalidAnswerError:
-        return  # none of them counts
-    for n, (label, _) in enumerate(said):
+        return  # the whole answer is refused
+    for n, (label, _) in enumerate(answered):
         if n < place:
             assert found[n] == label
         elif n > place:
@@ -79,9 +81,9 @@ def test_damage_touches_no_document_before_it_and_lends_none_anothers_label(
 
 
 @pytest.mark.parametrize("kind", ["missing", "doubled", "foreign", "invented", "no_confidence", "no_object", "null"])
-@given(said=answers, data=st.data())
-def test_a_bad_part_costs_its_document_alone(kind: str, said: list[tuple[str, int]], data: st.DataObject) -> None:
-    parts, place = members(said), data.draw(st.integers(0, len(said) - 1))
+@given(answered=answers, data=st.data())
+def test_a_bad_part_affects_only_its_document(kind: str, answered: list[tuple[str, int]], data: st.DataObject) -> None:
+    parts, place = members(answered), data.draw(st.integers(0, len(answered) - 1))
     number = place + 1
     bad = {
         "missing": [],
@@ -92,39 +94,39 @@ def test_a_bad_part_costs_its_document_alone(kind: str, said: list[tuple[str, in
         "no_object": [f'"{number}":"fraud"'],
         "null": [f'"{number}":null'],
     }[kind]
-    found = labels(content([*parts[:place], *bad, *parts[place + 1 :]]), len(said))
-    assert found == [None if n == place else label for n, (label, _) in enumerate(said)]
+    found = labels(content([*parts[:place], *bad, *parts[place + 1 :]]), len(answered))
+    assert found == [None if n == place else label for n, (label, _) in enumerate(answered)]
 
 
 @given(answers, st.sampled_from([-1, 1, 100]))
-def test_documents_that_are_numbered_otherwise_get_no_label(said: list[tuple[str, int]], shift: int) -> None:
-    shifted = {str(n + shift): {"category": label, "percent": 9} for n, (label, _) in enumerate(said, start=1)}
+def test_documents_with_wrong_numbers_get_no_label(answered: list[tuple[str, int]], shift: int) -> None:
+    shifted = {str(n + shift): {"category": label, "percent": 9} for n, (label, _) in enumerate(answered, start=1)}
     with pytest.raises(InvalidAnswerError, match="numbered differently"):
-        PARSER.parse(json.dumps(shifted), len(said))
+        PARSER.parse(json.dumps(shifted), len(answered))
 
 
 @pytest.mark.parametrize("text", ["", "no", "[]", '{"1":', "{}", '{"answers":[]}', "<think>so", "{" * 3000])
-def test_what_is_no_answer_gives_no_label(text: str) -> None:
+def test_an_invalid_answer_gives_no_label(text: str) -> None:
     with suppress(InvalidAnswerError):
         assert labels(text, 3) == [None, None, None]
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_read_without_an_error_of_another_kind(text: str) -> None:
+def test_any_text_is_parsed_or_an_invalid_answer(text: str) -> None:
     with suppress(InvalidAnswerError):
         assert len(PARSER.parse(text, 3).parts) == 3
 
 
 @given(answers, st.data())
-def test_a_parts_tokens_measure_its_own_label(said: list[tuple[str, int]], data: st.DataObject) -> None:
-    text = content(members(said))
+def test_a_parts_tokens_measure_its_own_label(answered: list[tuple[str, int]], data: st.DataObject) -> None:
+    text = content(members(answered))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(text) - 1), max_size=60)))
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     tokens = [TokenLogprob(piece.encode(), -0.1) for piece in ("```json", *pieces, "```")]
-    for part, (label, _) in zip(PARSER.parse(text, len(said)).parts, said, strict=True):
+    for part, (label, _) in zip(PARSER.parse(text, len(answered)).parts, answered, strict=True):
         own = tokens_of_part(tokens, text, part)
         assert own is not None
         odds = label_odds(own, LABELS, label)
-        # A token as long as two parts holds two labels: then nothing is measured.
+        # A token as long as two parts contains two labels: then nothing is measured.
         assert odds is None or odds.probability > 0
-    assert tokens_of_part(tokens[2:], text, PARSER.parse(text, len(said)).parts[0]) is None
+    assert tokens_of_part(tokens[2:], text, PARSER.parse(text, len(answered)).parts[0]) is None

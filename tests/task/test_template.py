@@ -1,4 +1,4 @@
-"""The task file to start from."""
+"""The task file template."""
 
 import tomllib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ one_line = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, m
 
 
 @given(one_line, st.lists(one_line, min_size=2, max_size=6, unique_by=folded))
-def test_any_name_and_labels_come_back(name: str, labels: list[str]) -> None:
+def test_any_name_and_labels_round_trip(name: str, labels: list[str]) -> None:
     task = parse_task(task_template(name, labels), "t.toml")
 
     assert task.name == name
@@ -33,7 +33,7 @@ def test_the_template_loads_from_its_file(task_file: Callable[[str | bytes], Pat
     assert load_task(task_file(text)).task.label_space.parts == ("a", "yes, 'no'", "日本語", "# not a comment")
 
 
-def test_the_lint_of_the_template_is_its_to_do_list() -> None:
+def test_the_lint_findings_of_the_template_are_its_to_do_list() -> None:
     task = parse_task(task_template("mine", ["a", "b", "c"]), "t.toml")
 
     assert {finding.code for finding in check_task(task, model=None)} == {
@@ -45,7 +45,7 @@ def test_the_lint_of_the_template_is_its_to_do_list() -> None:
     }
 
 
-def test_the_examples_of_the_template_can_be_taken_as_they_are() -> None:
+def test_the_commented_examples_of_the_template_are_valid() -> None:
     marked = task_template("mine", ["a", "b"]).splitlines()
     shown = [line.removeprefix("# ") for line in marked if not line.startswith("# ") or " = " in line or "[[" in line]
 
@@ -53,7 +53,7 @@ def test_the_examples_of_the_template_can_be_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "message"),
     [
         ([], "labels is missing"),
         (["a"], "labels are too few: a task needs at least 2, and this one has 1"),
@@ -64,6 +64,6 @@ def test_the_examples_of_the_template_can_be_taken_as_they_are() -> None:
         (["a", "\udcff"], "is not valid Unicode text"),
     ],
 )
-def test_labels_that_cannot_be_are_refused(labels: list[str], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_invalid_labels_are_refused(labels: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         task_template("mine", labels)

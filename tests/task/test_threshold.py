@@ -46,7 +46,7 @@ def test_one_line_changes(tmp_path: Path, before: str, after: str, was: float | 
         f'{HEAD}instructions = """\n[model]\nreview_below = 0.5\n"""\n[model]\nreview_below = 0.5\n{LABELS}',
     ],
 )
-def test_what_is_written_in_another_way_is_left_to_its_author(tmp_path: Path, content: str) -> None:
+def test_a_task_in_another_layout_is_left_unchanged(tmp_path: Path, content: str) -> None:
     path = tmp_path / "t.toml"
     path.write_text(content)
     with pytest.raises(UsageError, match="cannot be written into its") as caught:
@@ -55,7 +55,7 @@ def test_what_is_written_in_another_way_is_left_to_its_author(tmp_path: Path, co
     assert path.read_text() == content
 
 
-def test_a_packaged_task_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_packaged_task_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="packaged"):
         write_review_below(Path("default"), 0.62)

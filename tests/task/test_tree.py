@@ -1,4 +1,4 @@
-"""Labels that lie under others: in the task file, in the prompt, in answers and in what people write."""
+"""Label trees: in the task file, in the prompt, in answers and in human labels."""
 
 import json
 
@@ -41,7 +41,7 @@ name = "other"
 """
 
 
-def test_answers_are_the_leaves_and_inner_labels_that_allow_it() -> None:
+def test_answers_are_the_leaves_and_allowed_inner_labels() -> None:
     task = parse_task(TASK, "t.toml")
     assert task.label_space.parts == ("other", "refund", "invoice", "technical", "technical/login/password")
     assert "billing" not in task.label_space
@@ -65,7 +65,7 @@ def test_the_prompt_lists_labels_under_their_groups() -> None:
     assert [label.name for label in read_labels(prefix, None)] == list(parse_task(TASK, "t.toml").label_space.parts)
 
 
-def test_an_inner_label_is_no_answer_unless_it_is_allowed() -> None:
+def test_an_inner_label_is_an_answer_only_if_allowed() -> None:
     parser = AnswerParser(parse_task(TASK, "t.toml").label_space)
     assert parser.parse(json.dumps({"category": "technical", "percent": 80})).category == "technical"
     for inner in ("billing", "technical/login", "sign-in"):
@@ -73,7 +73,7 @@ def test_an_inner_label_is_no_answer_unless_it_is_allowed() -> None:
             parser.parse(json.dumps({"category": inner, "percent": 80}))
 
 
-def test_people_may_write_the_path() -> None:
+def test_a_human_label_may_be_a_path() -> None:
     space = parse_task(TASK, "t.toml").label_space
     assert space.spelled("billing/refund") == "refund"
     assert space.spelled("Billing/Refund") == "refund"
@@ -94,13 +94,13 @@ def test_people_may_write_the_path() -> None:
         ('[[labels]]\nname = "a"\n[[labels]]\nname = "b"\nparent = "a"\n', "at least two labels"),
     ],
 )
-def test_a_tree_that_is_none_is_refused(labels: str, why: str) -> None:
+def test_an_invalid_tree_is_refused(labels: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_task(f'name = "t"\n{labels}', "t.toml")
     assert why in str(refused.value)
 
 
-def test_a_task_without_parents_is_saved_as_it_always_was() -> None:
+def test_a_task_without_parents_is_saved_in_the_old_form() -> None:
     task = parse_task('name = "t"\n[[labels]]\nname = "a"\n[[labels]]\nname = "Sci/Tech"\n', "t.toml")
     assert task.model_dump(mode="json")["labels"] == [
         {"name": "a", "description": "", "aliases": []},
@@ -110,7 +110,7 @@ def test_a_task_without_parents_is_saved_as_it_always_was() -> None:
 
 
 @given(st.lists(st.integers(-1, 8), min_size=1, max_size=10))
-def test_every_label_has_one_way_from_the_top_and_every_answer_one_group(parents: list[int]) -> None:
+def test_every_label_has_one_path_and_every_answer_one_group(parents: list[int]) -> None:
     labels = [
         Label(name=f"l{n}", parent=None if parent < 0 or parent >= n else f"l{parent}")
         for n, parent in enumerate(parents)

@@ -1,4 +1,4 @@
-"""What several answers to a row come to."""
+"""The verdict of several votes on a row."""
 
 import pytest
 from hypothesis import given
@@ -41,13 +41,13 @@ def vote(category: str, confidence: float, of_parts: dict[str, float] | None = N
         ([("A", 0.0), ("B", 0.0)], "A", 0.0),
     ],
 )
-def test_votes_count_as_much_as_they_are_sure(votes: list[tuple[str, float]], label: str, confidence: float) -> None:
+def test_votes_are_weighted_by_their_confidence(votes: list[tuple[str, float]], label: str, confidence: float) -> None:
     found = verdict(PLAIN, [vote(*one) for one in votes])
     assert (found.category, found.confidences, found.none_fits) == (label, None, False)
     assert found.confidence == pytest.approx(confidence, abs=1e-6)
 
 
-def test_each_label_of_several_is_voted_on_by_itself() -> None:
+def test_each_label_of_several_is_voted_on_separately() -> None:
     votes = [
         vote("a|b", 0.4, {"tags": 0.4, "tags=a": 0.8, "tags=b": 0.4}),
         vote("a", 0.9, {"tags": 0.9, "tags=a": 0.9}),
@@ -57,12 +57,14 @@ def test_each_label_of_several_is_voted_on_by_itself() -> None:
     assert found.category == "a"
     assert found.confidences == {"tags": 0.985858, "tags=a": 0.985858}, "1 - 0.1 * sqrt(0.1 * 0.2)"
     nothing = verdict(TAGS, [vote("a", 0.3), vote("b", 0.3), vote("(none)", 0.9)])
-    assert (nothing.category, nothing.confidence) == ("(none)", 0.54), "0.9 of 1.5, and one of ten such votes is wrong"
+    assert (nothing.category, nothing.confidence) == ("(none)", 0.54), "0.9 of 1.5, and one in ten such votes is wrong"
     unlike = verdict(TAGS, [vote("a", 0.3), vote("b", 0.3), vote("c", 0.3)])
-    assert (unlike.category, unlike.confidence) == ("a", 0.1), "nobody said none: the first stands, and people look"
+    assert (unlike.category, unlike.confidence) == ("a", 0.1), (
+        "no vote for none: the first vote wins, with low confidence"
+    )
 
 
-def test_of_numbers_the_median_counts_and_of_fields_the_least_sure_one() -> None:
+def test_numbers_use_the_median_and_fields_the_least_certain_one() -> None:
     def of(severity: int, topic: str, confidence: float) -> Vote:
         return vote(f"topic={topic}; tags=(none); severity={severity}; urgent=yes", confidence)
 
@@ -73,7 +75,7 @@ def test_of_numbers_the_median_counts_and_of_fields_the_least_sure_one() -> None
     assert found.confidence == min(found.confidences.values())
 
 
-def test_a_vote_for_none_of_the_labels_is_no_vote_for_the_likeliest() -> None:
+def test_a_vote_for_no_label_does_not_count_for_the_likeliest() -> None:
     refused = Vote("m", "p", "A", 0.0, none_fits=True)
     found = verdict(PLAIN, [refused, vote("B", 0.9), vote("B", 0.9)])
     assert (found.category, found.none_fits) == ("B", False)
@@ -98,7 +100,7 @@ votes_on_fields = st.builds(
 
 
 @given(st.lists(votes_on_fields, min_size=1, max_size=6))
-def test_whatever_the_votes_the_verdict_is_one_of_the_tasks_values(votes: list[Vote]) -> None:
+def test_the_verdict_is_always_a_valid_value_of_the_task(votes: list[Vote]) -> None:
     found = verdict(FIELDS, votes)
     assert found.category in FIELDS
     assert found.confidences is not None
@@ -107,7 +109,9 @@ def test_whatever_the_votes_the_verdict_is_one_of_the_tasks_values(votes: list[V
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.floats(0.01, 1)), min_size=1, max_size=6), st.floats(0.01, 1))
-def test_one_more_vote_for_the_verdict_makes_it_surer(votes: list[tuple[str, float]], weight: float) -> None:
+def test_another_vote_for_the_verdict_never_lowers_its_confidence(
+    votes: list[tuple[str, float]], weight: float
+) -> None:
     before = verdict(PLAIN, [vote(*one) for one in votes])
     after = verdict(PLAIN, [*(vote(*one) for one in votes), vote(before.category, weight)])
     assert after.category == before.category

@@ -1,4 +1,4 @@
-"""A real OpenTelemetry collector (rotel): takes what is exported, and passes it on to where a test can look at it."""
+"""A real OpenTelemetry collector (rotel) that receives exports and forwards them to the test."""
 
 import gzip
 import socket
@@ -21,21 +21,21 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _NOT_LOADED = 127
-"""The dynamic linker's exit code for a library that is missing."""
+"""The dynamic linker's exit code for a missing library."""
 
 
 @dataclass
 class Received:
-    """What the collector took and passed on."""
+    """The telemetry that the collector received and forwarded."""
 
     url: str
     spans: list[Span] = field(default_factory=list)
     metrics: dict[str, Metric] = field(default_factory=dict)
-    """By name, each as it was last reported."""
+    """The last value of each metric, by name."""
     resource: dict[str, Any] = field(default_factory=dict)
 
     def wait_for(self, spans: int, metric: str) -> None:
-        """Until so many spans and this metric have come through."""
+        """Wait until `spans` spans and this metric have arrived."""
         deadline = time.monotonic() + 20
         while len(self.spans) < spans or metric not in self.metrics:
             assert time.monotonic() < deadline, (len(self.spans), sorted(self.metrics))
@@ -43,7 +43,7 @@ class Received:
 
 
 def plain(attributes: Any) -> dict[str, Any]:
-    """Attributes as plain values."""
+    """Attributes as plain Python values."""
     return {pair.key: _plain(pair) for pair in attributes}
 
 
@@ -55,7 +55,7 @@ def _plain(pair: KeyValue) -> Any:
 
 @contextmanager
 def collecting() -> Iterator[Received]:
-    """Run a collector; skips the test where there is none for this platform."""
+    """Run a collector; skips the test if there is none for this platform."""
     found = find_spec("rotel")
     if found is None or found.origin is None:
         pytest.skip("no OpenTelemetry collector for this platform: rotel is not installed")
@@ -107,7 +107,7 @@ class _Sink(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""The log for machines: one object a line, stable names, the run's id in each."""
+"""The JSON log: one object per line, stable names, the run's id in each."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def logged(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_line_says_when_what_and_in_which_run() -> None:
+def test_a_line_has_time_event_and_run() -> None:
     stream = io.StringIO()
     log = JsonLog(stream, clock=lambda: NOON)
     log.started(RUN)
@@ -53,7 +53,7 @@ def test_a_line_says_when_what_and_in_which_run() -> None:
     assert (line["requests"], line["at_most_usd"]) == (3, 0.0015)
 
 
-def test_progress_comes_after_a_second_and_then_every_ten() -> None:
+def test_progress_is_logged_after_one_second_and_then_every_ten() -> None:
     stream = io.StringIO()
     log = JsonLog(stream)
     for n in range(61):
@@ -62,7 +62,7 @@ def test_progress_comes_after_a_second_and_then_every_ten() -> None:
     assert logged(stream)[0]["cost_usd"] == 0.002
 
 
-def test_a_quiet_log_keeps_errors_only() -> None:
+def test_a_quiet_log_has_errors_only() -> None:
     stream = io.StringIO()
     log = JsonScreen(stream, least=Level.ERROR)
     log.started(RUN)
@@ -75,7 +75,7 @@ def test_a_quiet_log_keeps_errors_only() -> None:
 
 
 @given(st.text())
-def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
+def test_hostile_text_stays_one_line_without_terminal_codes(text: str) -> None:
     stream = io.StringIO()
     JsonLog(stream).event(FieldsChosen(text, (text,), text))
     (line,) = stream.getvalue().splitlines()
@@ -98,6 +98,6 @@ def test_no_two_events_share_a_name() -> None:
     assert len(names) == len(set(names))
 
 
-def test_what_stands_in_a_field_is_never_a_format() -> None:
+def test_a_field_value_is_never_used_as_a_format() -> None:
     event = RowRejected("{kind}", 3, "bad_json", "has {0.__class__} in it {why!r}")
     assert event.message == "{kind}:3: rejected, has {0.__class__} in it {why!r} (bad_json)"

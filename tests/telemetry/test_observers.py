@@ -1,4 +1,4 @@
-"""One hook type for all who watch, and none of them can harm the run."""
+"""One observer interface, and no observer can break the run."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ LINE = LedgerLine(
 )
 
 
-class Attentive(Observer):
+class Recording(Observer):
     def __init__(self) -> None:
         self.rows: list[LedgerLine] = []
         self.events: list[Event] = []
@@ -32,24 +32,24 @@ class Broken(Observer):
         raise OSError(28, "No space left on device")
 
 
-def test_an_observer_that_fails_is_left_out_and_the_others_are_told() -> None:
-    attentive = Attentive()
-    observers = Observers([Broken(), attentive])
+def test_a_failing_observer_is_dropped_and_the_others_are_notified() -> None:
+    recording = Recording()
+    observers = Observers([Broken(), recording])
     observers.row(LINE)
     observers.row(LINE)
-    assert attentive.rows == [LINE, LINE]
-    assert attentive.events == [ObserverFailed("Broken", "OSError: [Errno 28] No space left on device")]
+    assert recording.rows == [LINE, LINE]
+    assert recording.events == [ObserverFailed("Broken", "OSError: [Errno 28] No space left on device")]
 
 
 def test_a_full_disk_under_the_log_does_not_end_the_run() -> None:
-    attentive = Attentive()
+    recording = Recording()
     full = io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0), write_through=True)  # noqa: SIM115
-    with Observers([JsonLog(full), attentive]) as observers:
+    with Observers([JsonLog(full), recording]) as observers:
         observers.event(LedgerTorn("x"))
         observers.event(LedgerTorn("y"))
-    assert [event.name for event in attentive.events] == ["observer.failed", "ledger.torn", "ledger.torn"]
+    assert [event.name for event in recording.events] == ["observer.failed", "ledger.torn", "ledger.torn"]
 
 
 @pytest.mark.parametrize("watching", [[], [JsonLog(io.StringIO())]])
-def test_rows_cost_nothing_where_nobody_looks_at_them(watching: list[Observer]) -> None:
+def test_rows_cost_nothing_if_no_observer_uses_them(watching: list[Observer]) -> None:
     assert Observers(watching)._on_row == []

@@ -1,4 +1,4 @@
-"""OpenTelemetry: what is sent, by which names, and that nothing depends on its being taken."""
+"""OpenTelemetry: what is exported, under which names, and that a run never depends on the collector."""
 
 import json
 import logging
@@ -54,13 +54,13 @@ FAILED = LedgerLine(
 
 
 def unheard(event: Event) -> None:
-    """Nothing is to be told."""
+    """Fail on any event."""
     pytest.fail(event.message)
 
 
-def test_names_are_those_of_the_conventions() -> None:
-    ours = {name: value for name, value in vars(conventions).items() if name.isupper() and "." in str(value)}
-    theirs = {
+def test_names_follow_the_semantic_conventions() -> None:
+    used = {name: value for name, value in vars(conventions).items() if name.isupper() and "." in str(value)}
+    published = {
         value
         for module in (
             gen_ai_attributes,
@@ -73,41 +73,41 @@ def test_names_are_those_of_the_conventions() -> None:
         for value in vars(module).values()
         if isinstance(value, str)
     }
-    assert {value for value in ours.values() if not value.startswith("llmbatch.")} <= theirs
+    assert {value for value in used.values() if not value.startswith("llmbatch.")} <= published
 
 
-def test_a_run_goes_on_and_ends_when_nobody_takes_its_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_continues_and_ends_without_a_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.05")
-    told: list[Event] = []
-    with OpenTelemetry(told.append) as observer:
+    reported: list[Event] = []
+    with OpenTelemetry(reported.append) as observer:
         observer.started(RUN)
         observer.row(FAILED)
         observer.event(RunStopping("row 3: the text of a document", 4))
         observer.ended(summary())
-    assert [event.name for event in told] == ["telemetry.export_failed"]
+    assert [event.name for event in reported] == ["telemetry.export_failed"]
 
 
-def test_an_export_that_is_tried_again_is_told_when_that_fails_too_and_why() -> None:
-    told: list[Event] = []
+def test_a_retried_export_is_reported_with_the_reason_only_if_the_retry_fails() -> None:
+    reported: list[Event] = []
     logger = logging.getLogger("opentelemetry.exporter")
-    with OpenTelemetry(told.append):
+    with OpenTelemetry(reported.append):
         logger.warning("Transient error %s, retrying", "Pool(port=4318): ([Errno 111] Connection refused)")
-        assert told == []
+        assert reported == []
         logger.error("Failed to export spans batch due to timeout")
         logger.error("Failed to export spans batch due to timeout")
-    assert told == [ExportFailed("Connection refused")]
+    assert reported == [ExportFailed("Connection refused")]
 
 
-def test_the_end_of_a_run_waits_only_so_long_for_a_collector_that_hangs() -> None:
-    told: list[Event] = []
+def test_the_end_of_a_run_waits_a_limited_time_for_a_hanging_collector() -> None:
+    reported: list[Event] = []
     released = threading.Event()
-    observer = OpenTelemetry(told.append, {"OTEL_METRICS_EXPORTER": "none"}, flush_s=0.01)
+    observer = OpenTelemetry(reported.append, {"OTEL_METRICS_EXPORTER": "none"}, flush_s=0.01)
     observer._span_exporter = lambda: _Hanging(released)
     with observer:
         observer.started(RUN)
     released.set()
-    assert [event.name for event in told] == ["telemetry.export_failed"]
+    assert [event.name for event in reported] == ["telemetry.export_failed"]
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_the_standard_variables_switch_it_off(variables: dict[str, str]) -> None
     assert observer._shutdowns == []
 
 
-def test_an_exporter_that_is_not_installed_is_a_mistake() -> None:
+def test_a_missing_exporter_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="otlp_proto_grpc"):
         OpenTelemetry(unheard, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
 
 
-def test_without_the_extra_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_hint_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "llmbatch.telemetry.otel")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(UsageError) as error:
@@ -135,7 +135,7 @@ def test_without_the_extra_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyP
     assert error.value.hint == "pip install 'llmbatch[otel]'"
 
 
-def test_it_costs_nothing_where_it_is_not_asked_for() -> None:
+def test_opentelemetry_is_not_imported_unless_enabled() -> None:
     program = (
         "import sys; from llmbatch.telemetry.watch import WatchOptions, watch; o = watch(WatchOptions(quiet=True));"
         "sys.exit('opentelemetry' in sys.modules or bool(o._on_row))"
@@ -162,14 +162,14 @@ def sent() -> dict[str, tuple[Any, set[str]]]:
 
 
 def in_prometheus(metric: Any) -> set[str]:
-    """A metric's names there: dots and units as its OTLP receiver turns them."""
+    """A metric's names in Prometheus, as its OTLP receiver converts dots and units."""
     name = metric.name.replace(".", "_") + ("_seconds" if metric.unit == "s" else "")
     if isinstance(metric.data, Histogram):
         return {f"{name}_{part}" for part in ("bucket", "sum", "count")}
     return {f"{name}_total"} if isinstance(metric.data, Sum) else {name}
 
 
-def test_the_dashboard_asks_for_nothing_that_is_not_sent() -> None:
+def test_the_dashboard_queries_only_exported_metrics() -> None:
     attributes = {
         name: {attribute.replace(".", "_") for attribute in labels}
         for metric, labels in sent().values()
@@ -199,9 +199,9 @@ def test_every_metric_is_documented_and_none_collides_in_prometheus() -> None:
 
 
 def test_free_text_of_events_stays_out_of_traces() -> None:
-    told: list[Event] = []
+    reported: list[Event] = []
     spans: list[Any] = []
-    observer = OpenTelemetry(told.append, {"OTEL_METRICS_EXPORTER": "none"})
+    observer = OpenTelemetry(reported.append, {"OTEL_METRICS_EXPORTER": "none"})
     observer._span_exporter = lambda: _Keeping(spans)
     with Observers([observer]) as observers:
         observers.started(RUN)
@@ -213,7 +213,7 @@ def test_free_text_of_events_stays_out_of_traces() -> None:
 
 
 class _Hanging:
-    """Takes for ever."""
+    """An exporter that hangs."""
 
     def __init__(self, released: threading.Event) -> None:
         self._released = released
@@ -226,7 +226,7 @@ class _Hanging:
 
 
 class _Keeping:
-    """Keeps what it is to export."""
+    """An exporter that keeps its spans in memory."""
 
     def __init__(self, spans: list[Any]) -> None:
         self._spans = spans

@@ -1,4 +1,4 @@
-"""Which rows get a span."""
+"""Which rows get a trace span."""
 
 import pytest
 
@@ -22,7 +22,7 @@ ROWS = [line(n) for n in range(20_000)]
 FAILED = [line(n, "failed") for n in range(20_000)]
 
 
-def test_a_small_run_is_traced_whole_and_a_large_one_stays_affordable() -> None:
+def test_a_small_run_is_traced_completely_and_a_large_one_is_sampled() -> None:
     assert taken(row_sampling({}), ROWS[:60]) == 60
     assert 250 < taken(row_sampling({}), ROWS) < 350
     assert 1_100 <= taken(row_sampling({}), FAILED) < 1_400
@@ -39,12 +39,12 @@ def test_a_small_run_is_traced_whole_and_a_large_one_stays_affordable() -> None:
         ("traceidratio", "", 20_000, 20_000),
     ],
 )
-def test_the_standard_variables_decide_about_rows(sampler: str, argument: str, low: int, high: int) -> None:
+def test_the_standard_variables_control_row_sampling(sampler: str, argument: str, low: int, high: int) -> None:
     sampling = row_sampling({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
     assert low <= taken(sampling, FAILED) <= high
 
 
-def test_the_same_rows_are_taken_every_time() -> None:
+def test_the_same_rows_are_sampled_every_time() -> None:
     wanted = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.05"}
     first, second = row_sampling(wanted), row_sampling(wanted)
     assert first is not None
@@ -53,11 +53,11 @@ def test_the_same_rows_are_taken_every_time() -> None:
 
 
 @pytest.mark.parametrize(("sampler", "argument"), [("xray", ""), ("traceidratio", "2"), ("traceidratio", "half")])
-def test_a_sampler_that_is_not_there_is_a_mistake(sampler: str, argument: str) -> None:
+def test_an_unknown_sampler_is_a_usage_error(sampler: str, argument: str) -> None:
     with pytest.raises(UsageError, match="OTEL_TRACES_SAMPLER"):
         row_sampling({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
 
 
-def test_an_argument_that_is_no_share_is_named_with_its_bounds() -> None:
+def test_an_invalid_sampler_argument_is_reported_with_its_bounds() -> None:
     with pytest.raises(UsageError, match=r"^OTEL_TRACES_SAMPLER_ARG 'half' is not a number from 0 to 1$"):
         row_sampling({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "half"})

@@ -30,7 +30,7 @@ def read(path: Path) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_session_s_figures_stand_in_the_file(tmp_path: Path) -> None:
+def test_the_file_has_a_sessions_figures(tmp_path: Path) -> None:
     path = tmp_path / "nightly.prom"
     with MetricsFile(path, clock=lambda: 1_800_000_000.0) as metrics:
         metrics.started(RUN)
@@ -51,7 +51,7 @@ def test_a_session_s_figures_stand_in_the_file(tmp_path: Path) -> None:
     assert found["last_success_timestamp_seconds", "nightly"] == 1_800_000_000
     assert (found["exit_code", "nightly"], found["under_way", "nightly"]) == (0, 0)
     assert ("info", "nightly", "5eed", "docs.llmbatch", "default", "gpt-6-luna", "3a60") in found
-    assert path.stat().st_mode & 0o044, "the exporter's own user reads it"
+    assert path.stat().st_mode & 0o044, "readable by the exporter's own user"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -68,7 +68,7 @@ def test_the_last_success_outlives_failures_of_every_kind(tmp_path: Path) -> Non
     assert found["exit_code", "nightly"] == 2
 
 
-def test_a_cost_that_is_not_known_is_not_told_as_zero(tmp_path: Path) -> None:
+def test_an_unknown_cost_is_not_reported_as_zero(tmp_path: Path) -> None:
     path = tmp_path / "x.prom"
     with MetricsFile(path) as metrics:
         metrics.row(replace(FAILED, cost_usd=None))
@@ -76,7 +76,7 @@ def test_a_cost_that_is_not_known_is_not_told_as_zero(tmp_path: Path) -> None:
     assert ("cost_usd", "x") not in read(path)
 
 
-def test_it_is_written_every_fifteen_seconds(tmp_path: Path) -> None:
+def test_the_file_is_written_at_intervals(tmp_path: Path) -> None:
     path = tmp_path / "nightly.prom"
     metrics = MetricsFile(path)
     written = []
@@ -86,13 +86,13 @@ def test_it_is_written_every_fifteen_seconds(tmp_path: Path) -> None:
     assert sorted(set(written)) == [0, 60, 120]
 
 
-def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         MetricsFile(tmp_path / "missing" / "x.prom")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_is_a_label_and_nothing_else(text: str) -> None:
+def test_any_text_is_escaped_as_a_label_value(text: str) -> None:
     written = exposition([gauge("x", "y", 1, a=text)], {"b": "c"})
     ((sample,),) = (family.samples for family in text_string_to_metric_families(written))
     assert sample.labels == {"b": "c", "a": text}

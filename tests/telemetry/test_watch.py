@@ -1,4 +1,4 @@
-"""What a run works out only for those who watch it."""
+"""What a run computes only if an observer uses it."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from llmbatch.telemetry.watch import WatchOptions, watch
 
 
 class Bar(Observer):
-    """Shows progress and nothing else."""
+    """An observer of progress only."""
 
     def update(self, progress: Progress) -> None:
-        """Show it."""
+        """Show nothing."""
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ class Bar(Observer):
         (WatchOptions(quiet=True, metrics_file=Path("run.prom")), True),
     ],
 )
-def test_a_quiet_run_is_watched_where_something_records_or_shows_it(
+def test_a_quiet_run_is_watched_if_something_records_or_shows_it(
     options: WatchOptions, *, is_watching: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

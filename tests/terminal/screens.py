@@ -14,7 +14,7 @@ _PARTS = re.compile(r"\x1b\[(?P<count>[0-9;?]*)(?P<code>[a-zA-Z])|(?P<control>[\
 
 
 def on_a_terminal(program: Program, *arguments: str, width: int, height: int = 24, **env: str) -> list[str]:
-    """The lines that a command leaves on a terminal, those that scrolled away among them, without their styles."""
+    """The lines that a command leaves on a terminal, including those scrolled away, without styles."""
     terminal, side = os.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     shown: list[bytes] = []
@@ -31,13 +31,13 @@ def _read(terminal: int, shown: list[bytes]) -> None:
     try:
         while block := os.read(terminal, 1 << 16):
             shown.append(block)
-    except OSError as error:  # what Linux says once the other side is closed
+    except OSError as error:  # Linux raises it once the other side is closed
         if error.errno != errno.EIO:
             raise
 
 
 def left_by(written: str, width: int) -> list[str]:
-    """What a terminal shows at the end: a display that was replaced in place is gone, long lines are broken."""
+    """What a terminal shows at the end: displays replaced in place are gone, long lines are wrapped."""
     lines, at = [""], 0
     for part in _PARTS.finditer(written):
         if part["code"] == "A":

@@ -1,4 +1,4 @@
-"""What stands on a terminal after a command: its first run, a resume, and an error of each kind."""
+"""The terminal after a command: a first run, a resume, and an error of each kind."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,7 @@ def folder(llmbatch: Program) -> Path:
 
 
 def screen(program: Program, command: list[str], size: tuple[int, int], **env: str) -> list[str]:
-    """What the last screen of a terminal shows, without figures that vary."""
+    """The last screen of a terminal, without varying figures."""
     shown = "\n".join(on_a_terminal(program, *command, width=size[0], height=size[1], **env))
     assert max(map(len, shown.splitlines())) <= size[0]
     for pattern, name in VARYING.items():

@@ -1,4 +1,4 @@
-"""What people see of an estimate."""
+"""How an estimate is shown."""
 
 import io
 

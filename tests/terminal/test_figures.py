@@ -1,4 +1,4 @@
-"""Figures read as people write them."""
+"""Formatting of figures."""
 
 import pytest
 
@@ -21,11 +21,11 @@ from llmbatch.terminal.figures import Rate, dollars, duration
         (1_234_560_000_000, "$1,234.56"),
     ],
 )
-def test_an_amount_shows_the_digits_that_matter(nanousd: int | None, shown: str) -> None:
+def test_an_amount_shows_its_significant_digits(nanousd: int | None, shown: str) -> None:
     assert dollars(nanousd) == shown
 
 
-def test_one_is_not_many() -> None:
+def test_one_is_singular() -> None:
     assert [counted(n, "row") for n in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
 
 

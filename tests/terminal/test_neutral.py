@@ -1,4 +1,4 @@
-"""Untrusted text does nothing, in a terminal or in a spreadsheet."""
+"""Untrusted text is harmless in a terminal and in a spreadsheet."""
 
 import json
 import unicodedata
@@ -32,7 +32,7 @@ def test_naughty_strings_are_harmless() -> None:
 
 
 @pytest.mark.parametrize("text", ["plain", "Zürich, 東京, العربية", "[/foo] [red] {0} %s", "a — b"])
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert neutral(text) == text
 
 
@@ -41,11 +41,11 @@ def test_an_escape_sequence_is_broken_visibly() -> None:
 
 
 @given(st.text(), st.integers(1, 30))
-def test_a_limit_is_kept(text: str, limit: int) -> None:
+def test_a_length_limit_is_respected(text: str, limit: int) -> None:
     assert len(neutral(text, limit=limit)) <= limit
 
 
-def test_what_is_cut_ends_in_an_ellipsis() -> None:
+def test_cut_text_ends_in_an_ellipsis() -> None:
     assert neutral("abcdef", limit=4) == "abc…"
 
 
@@ -57,12 +57,12 @@ def test_a_formula_gets_an_apostrophe(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["", "-1.5", "+3", "1e5", "-.5", "text", "a=b", "'a", "3-2"])
-def test_numbers_and_plain_text_stay(cell: str) -> None:
+def test_numbers_and_plain_text_are_unchanged(cell: str) -> None:
     assert csv_safe(cell) == cell
 
 
 @given(st.text() | st.text(st.sampled_from("'=+- 1a\t")))
 @example("''=1")
 @example("' =1")
-def test_what_was_put_before_a_cell_can_be_taken_off_again(cell: str) -> None:
+def test_an_added_apostrophe_can_be_removed_again(cell: str) -> None:
     assert csv_meant(csv_safe(cell)) == cell

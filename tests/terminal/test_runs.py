@@ -14,14 +14,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def night(number: int) -> ListedRun:
+def nightly_run(number: int) -> ListedRun:
     return ListedRun(
         f"runs/night-{number:02}.llmbatch", "finished", "2026-11-01T01:00:00Z", rows=9, labelled=9, review=2
     )
 
 
 NOW = ListedRun("runs/now.llmbatch", RUNNING, "2026-11-27T01:00:00Z", rows=60, labelled=4, outcomes=31)
-LISTING = Listing((*map(night, range(40)), NOW), is_whole=True)
+LISTING = Listing((*map(nightly_run, range(40)), NOW), is_whole=True)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (60, 12)])

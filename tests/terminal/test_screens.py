@@ -1,4 +1,4 @@
-"""What people see while a run is in progress, and after it."""
+"""The display while a run is in progress, and its summary."""
 
 import io
 import sys
@@ -31,7 +31,7 @@ from tests.terminal.screens import left_by, on_a_terminal
 __all__ = ["llmbatch"]
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-UNDER_WAY = Progress(
+IN_PROGRESS = Progress(
     total=7600,
     done=1200,
     skipped=0,
@@ -101,11 +101,11 @@ def test_a_summary(shown: Summary, width: int, snapshot: SnapshotAssertion) -> N
     assert rendered(shown, width) == snapshot
 
 
-def test_a_flawless_run_is_told_on_one_screen() -> None:
+def test_a_flawless_run_fits_on_one_screen() -> None:
     assert rendered(summary()).count("\n") <= 24
 
 
-def test_one_labelled_row_is_told_whole() -> None:
+def test_one_labelled_row_is_shown_as_100_percent() -> None:
     shown = rendered(summary(rows=RowCounts(total=1, ok=1), labels={"a": 1}))
     assert "labelled  1  100%" in shown
 
@@ -130,7 +130,7 @@ def test_the_json_has_no_figure_that_the_summary_lacks(snapshot: SnapshotAsserti
 
 
 @given(st.text(), st.text(), st.text())
-def test_hostile_text_breaks_no_summary_and_sends_no_escape(label: str, reason: str, note: str) -> None:
+def test_hostile_text_breaks_no_summary_and_writes_no_escape(label: str, reason: str, note: str) -> None:
     shown = summary(labels={label: 3}, reason=reason, notes=(note,), folder=label, model=note, retries={label: 1})
     assert "\x1b" not in rendered(shown)
 
@@ -146,7 +146,7 @@ def lines_of(*progress: Progress, torn: str | None = None) -> list[str]:
 
 
 def test_a_line_says_how_far_and_how_dear(snapshot: SnapshotAssertion) -> None:
-    assert lines_of(UNDER_WAY) == snapshot
+    assert lines_of(IN_PROGRESS) == snapshot
 
 
 def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
@@ -169,7 +169,7 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None, markup=False)
     with LiveScreen(console) as screen:
-        screen.update(UNDER_WAY)
+        screen.update(IN_PROGRESS)
         screen.event(FieldsChosen("[/foo] \x1b[31m", ("text",), None))
     with console.capture() as captured:
         console.print(screen._display)
@@ -182,22 +182,22 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
 
 
 @pytest.fixture
-def nimble_threads() -> Iterator[None]:
-    """Threads that take turns after each few instructions, so that two get into each other's way if they can."""
+def frequent_thread_switches() -> Iterator[None]:
+    """Make threads switch after few instructions, so that races show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
 
 
-@pytest.mark.usefixtures("nimble_threads")
+@pytest.mark.usefixtures("frequent_thread_switches")
 def test_messages_from_other_threads_leave_no_line_of_the_display_behind() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=200, height=24, force_terminal=True, color_system=None)
     with LiveScreen(console) as screen, ThreadPoolExecutor(1) as other:
         messages = other.map(screen.event, [FieldsChosen(f"document {n}", ("text",), None) for n in range(200)])
         for _ in range(200):
-            screen.update(UNDER_WAY)
+            screen.update(IN_PROGRESS)
             screen.update(LIMITED)
         list(messages)
     left = left_by(stream.getvalue(), 200)
@@ -208,7 +208,7 @@ def test_messages_from_other_threads_leave_no_line_of_the_display_behind() -> No
 LIMITED = Progress(total=500, done=30, limited_by="500 requests/min, stated by the endpoint", elapsed_s=3.0)
 
 
-def test_the_live_display_shows_on_80_columns_what_holds_the_run() -> None:
+def test_the_live_display_shows_the_limit_on_80_columns() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     screen = LiveScreen(console)
     screen.update(LIMITED)
@@ -217,14 +217,14 @@ def test_the_live_display_shows_on_80_columns_what_holds_the_run() -> None:
     assert captured.get().splitlines()[2] == "limited by: 500 requests/min, stated by the endpoint"
 
 
-def test_plain_lines_show_what_holds_the_run() -> None:
+def test_plain_lines_show_the_limit() -> None:
     stream = io.StringIO()
     with LineScreen(stream, clock=lambda: NOON) as screen:
         screen.update(LIMITED)
     assert stream.getvalue().endswith("(limited by: 500 requests/min, stated by the endpoint)\n")
 
 
-def test_the_live_display_tells_that_everybody_waits() -> None:
+def test_the_live_display_says_that_all_rows_wait() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
     screen = LiveScreen(console)
     screen.update(Progress(total=None, done=3, held_s=12.0, elapsed_s=3.0))
@@ -276,24 +276,24 @@ def test_a_wait_says_how_long_it_has_lasted() -> None:
     assert waits.shown == ["paused by the server, next try in 20s"]
 
 
-def test_what_people_copy_is_on_one_line() -> None:
+def test_commands_and_paths_to_copy_are_on_one_line() -> None:
     command = f"llmbatch classify docs.jsonl --out {'a-long-folder-' * 9}"
     shown = rendered(summary(next_commands=(command,), files={"results": f"{'f' * 90}/results.jsonl"})).splitlines()
     assert f"  next      {command}" in shown
     assert f"  results  {'f' * 90}/results.jsonl" in shown
 
 
-def test_what_to_do_stands_before_the_next_command() -> None:
+def test_the_to_do_comes_before_the_next_command() -> None:
     shown = rendered(summary(to_do="raise the limit", next_commands=("llmbatch show docs.llmbatch",))).splitlines()
     assert shown[-2:] == ["  to do     raise the limit", "  next      llmbatch show docs.llmbatch"]
 
 
-def test_plain_lines_say_what_is_waited_for_and_nothing_before_something_is_known() -> None:
+def test_plain_lines_show_waits_but_nothing_before_the_first_figures() -> None:
     (line,) = lines_of(Progress(elapsed_s=3.0), OUTAGE)
     assert line.endswith("(endpoint down (overloaded) for 1m05s, next try in 12s)")
 
 
-def test_the_prompts_story_is_for_who_asks() -> None:
+def test_prompt_details_are_shown_only_if_verbose() -> None:
     planned = PrefixPlanned(1576, 1576, 0, "cached from row 2")
     shown = []
     for verbose in (False, True):

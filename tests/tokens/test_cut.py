@@ -1,4 +1,4 @@
-"""A cut text keeps to its tokens, and no character is cut in two."""
+"""Truncation respects the token limit, and cuts no character in two."""
 
 import json
 import unicodedata
@@ -19,7 +19,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300) | st.sam
 
 
 @given(TEXTS, st.integers(1, 60), st.sampled_from([head, head_tail]))
-def test_no_more_tokens_than_asked_for_are_left(text: str, tokens: int, cut: Callable[[str, int], str]) -> None:
+def test_no_more_tokens_than_the_limit_are_left(text: str, tokens: int, cut: Callable[[str, int], str]) -> None:
     left = cut(text, tokens)
     assert count_tokens(left) <= tokens
     assert (left == text) == (count_tokens(text) <= tokens)
@@ -31,7 +31,7 @@ def test_a_head_is_the_beginning(text: str, tokens: int) -> None:
 
 
 @given(TEXTS, st.integers(20, 60))
-def test_both_ends_are_the_texts_own(text: str, tokens: int) -> None:
+def test_both_ends_come_from_the_text(text: str, tokens: int) -> None:
     left = head_tail(text, tokens)
     if left != text:
         beginning, _, end = left.partition(MARK)
@@ -40,11 +40,11 @@ def test_both_ends_are_the_texts_own(text: str, tokens: int) -> None:
 
 
 @pytest.mark.parametrize("cut", [head, head_tail])
-def test_of_plain_words_exactly_as_many_tokens_are_left(cut: Callable[[str, int], str]) -> None:
+def test_plain_words_are_cut_close_to_the_limit(cut: Callable[[str, int], str]) -> None:
     assert count_tokens(cut("One word after another. " * 500, 100)) >= 98
 
 
-def test_the_two_ends_are_about_as_long_as_each_other() -> None:
+def test_the_two_ends_are_about_equally_long() -> None:
     beginning, _, end = head_tail(" ".join(map(str, range(2000))), 215).partition(MARK)
     assert abs(count_tokens(beginning) - count_tokens(end)) <= 2
     assert end.endswith(" 1999")

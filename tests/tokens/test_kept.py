@@ -1,4 +1,4 @@
-"""Counts that are kept between runs are right whatever became of the folder that they are kept in."""
+"""Token counts cached between runs are right whatever happens to their folder."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "llmbatch" / "token-counts"
 
 
-def test_kept_counts_are_those_of_the_tokenizer(folder: Path) -> None:
+def test_cached_counts_match_the_tokenizer(folder: Path) -> None:
     assert kept_counts(TEXTS) == COUNTS
     (file,) = folder.iterdir()
     assert kept_counts(TEXTS) == COUNTS
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_count_that_is_damaged_is_made_anew(folder: Path) -> None:
+def test_a_damaged_count_is_recomputed(folder: Path) -> None:
     kept_counts(TEXTS)
     (file,) = folder.iterdir()
     file.write_bytes(b"[1]")
@@ -33,12 +33,12 @@ def test_a_count_that_is_damaged_is_made_anew(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1,", b"[1]", b"{}", seal(b'{"format":2,"counts":["1"]}')])
-def test_what_is_no_list_of_counts_is_not_taken_for_one(tmp_path: Path, damage: bytes) -> None:
+def test_an_invalid_file_is_not_read_as_counts(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "kept").write_bytes(damage)
     assert _read(tmp_path / "kept") is None
 
 
-def test_no_flipped_bit_gives_another_count(folder: Path) -> None:
+def test_no_flipped_bit_changes_a_count(folder: Path) -> None:
     kept_counts(TEXTS)
     (file,) = folder.iterdir()
     whole = file.read_bytes()
@@ -49,9 +49,7 @@ def test_no_flipped_bit_gives_another_count(folder: Path) -> None:
         assert _read(file) in (None, COUNTS)
 
 
-def test_a_folder_that_cannot_be_made_keeps_nothing_and_counts_all_the_same(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_folder_nothing_is_cached_but_counts_are_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert kept_counts(TEXTS[:1]) == COUNTS[:1]
     assert not folder.exists()

@@ -1,4 +1,4 @@
-"""Counts are those of the provider's own tokenizer, made by its own constructor from its own table."""
+"""Counts match the provider's own tokenizer, built by its own constructor from its own table."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tiktoken.Encoding:
-    """The library's own o200k_base. It checks its table by the published hash, and would download another one."""
+    """The library's own o200k_base. It checks its table's published hash, and would download it on a mismatch."""
     folder = tmp_path_factory.mktemp("tables")
     lines = (b"%b %d\n" % (base64.b64encode(token), rank) for token, rank in ranks().items())
     (folder / hashlib.sha1(TABLE_URL.encode()).hexdigest()).write_bytes(b"".join(lines))
@@ -46,6 +46,6 @@ def multilingual() -> list[str]:
 @pytest.mark.parametrize(
     "texts", [multilingual(), json.loads(NAUGHTY.read_bytes()), ODD], ids=["20 languages", "naughty", "odd"]
 )
-def test_counts_are_the_providers(texts: list[str], reference: tiktoken.Encoding) -> None:
+def test_counts_match_the_providers_tokenizer(texts: list[str], reference: tiktoken.Encoding) -> None:
     counts = {text: (count_tokens(text), len(reference.encode(text, disallowed_special=()))) for text in texts}
     assert {text: both for text, both in counts.items() if both[0] != both[1]} == {}
