@@ -52,7 +52,7 @@ UNPRICED = [
 
 
 @pytest.mark.parametrize("limit", ["--max-cost", "--daily-budget"])
-def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
+def test_a_limit_that_cannot_be_enforced_for_one_model_sends_nothing_to_any(
     llmbatch: Program, endpoint: StartEndpoint, limit: str
 ) -> None:
     server = endpoint()
@@ -68,7 +68,7 @@ def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
     assert here(*UNPRICED[-1], limit, "1", "--price", "0,0,0").code == 0
 
 
-def test_a_limit_of_nothing_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_limit_of_zero_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--max-cost", "0")
@@ -82,7 +82,7 @@ def billed_usd(server: Endpoint) -> float:
 
 
 @pytest.mark.parametrize("kind", ["hidden_output", "total_usage"])
-def test_output_that_only_the_total_shows_counts_against_the_limit(
+def test_output_visible_only_in_the_total_counts_against_the_limit(
     llmbatch: Program, endpoint: StartEndpoint, kind: str
 ) -> None:
     server = endpoint("--fault", f"{kind}=100%")
@@ -99,7 +99,7 @@ def test_output_that_only_the_total_shows_counts_against_the_limit(
     assert billed_usd(server) <= 0.3, "what the first session has learnt of it holds for the next one"
 
 
-def test_an_absurd_count_is_bounded_by_what_the_request_could_be(
+def test_an_absurd_token_count_is_bounded_by_the_size_of_the_request(
     llmbatch: Program, endpoint: StartEndpoint, tmp_path: Path
 ) -> None:
     llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})

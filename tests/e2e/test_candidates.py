@@ -52,7 +52,7 @@ def labelled(server: Scripted, folder: Path, texts: list[str], **options: Any) -
     return ledger_rows(folder / "ledger.jsonl")
 
 
-def test_rows_get_labels_of_their_own_lists_and_evaluation_tells_what_the_search_finds(
+def test_rows_get_labels_from_their_own_lists_and_evaluation_shows_what_the_search_finds(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     rows, server, events = rows_of("banking77")[:40], endpoint(), list[Event]()
@@ -81,7 +81,7 @@ def test_rows_get_labels_of_their_own_lists_and_evaluation_tells_what_the_search
     assert server.requests == 80, "another list is another question"
 
 
-def test_none_of_these_widens_the_search_once(tmp_path: Path) -> None:
+def test_a_none_of_these_answer_widens_the_search_once(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         return answer("none" if "card_arrival" in listed(asked) else "3")
 
@@ -94,7 +94,7 @@ def test_none_of_these_widens_the_search_once(tmp_path: Path) -> None:
     assert "flags" not in line
 
 
-def test_a_row_for_which_none_is_chosen_twice_is_in_review_whatever_the_threshold(tmp_path: Path) -> None:
+def test_a_row_with_none_chosen_twice_is_in_review_whatever_the_threshold(tmp_path: Path) -> None:
     with scripted(lambda _: answer("none", 95)) as server:
         store = tmp_path / "answers.sqlite"
         (line,) = labelled(server, tmp_path / "run", ["My card has not arrived."], review_below=0, reuse=store)
@@ -107,7 +107,7 @@ def test_a_row_for_which_none_is_chosen_twice_is_in_review_whatever_the_threshol
         assert len(server.asked) == 4, "no answer worth keeping"
 
 
-def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
+def test_a_number_that_is_not_on_the_list_is_an_unusable_answer(tmp_path: Path) -> None:
     with scripted(lambda asked: answer("none" if asked.number % 2 else "11")) as server:
         classify(["A card."], task="banking77", candidates=10, base_url=server.url, out=tmp_path / "run", reask=0,
                  price="1,1,1")  # fmt: skip
@@ -116,7 +116,7 @@ def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
     assert line["input_tokens"] == 1000, "both answers are on its bill"
 
 
-def test_a_shorter_second_list_takes_no_number_beyond_it(tmp_path: Path) -> None:
+def test_a_shorter_second_list_accepts_no_number_beyond_its_end(tmp_path: Path) -> None:
     with scripted(lambda asked: answer("none" if asked.number == 1 else "37")) as server:
         classify(["A", "B"], task="banking77", candidates=40, base_url=server.url, out=tmp_path / "run", price="1,1,1")
         asked = [(len(listed(one)), one.choices) for one in server.asked]
@@ -125,7 +125,7 @@ def test_a_shorter_second_list_takes_no_number_beyond_it(tmp_path: Path) -> None
     assert len({one.body["messages"][0]["content"][0]["text"] for one in server.asked}) == 1, "one prefix for all"
 
 
-def test_a_number_may_come_as_one(tmp_path: Path) -> None:
+def test_a_number_may_be_a_json_number(tmp_path: Path) -> None:
     """Where no schema holds a model, it writes a number as JSON has numbers."""
 
     def script(_: Asked) -> Reply:
@@ -206,7 +206,7 @@ def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint
     assert server.requests == 30
 
 
-def test_the_cheapest_way_is_none_that_cannot_ask_again(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_cheapest_way_is_never_one_that_cannot_re_ask(tmp_path: Path, endpoint: StartEndpoint) -> None:
     write_rows(tmp_path / "docs.jsonl", [{"id": 1, "text": "My card has not arrived."}])
     run = classify(tmp_path / "docs.jsonl", task="banking77", candidates=10, cheapest=True, model="gpt-4o-mini",
                    base_url=endpoint().url, out=tmp_path / "run")  # fmt: skip

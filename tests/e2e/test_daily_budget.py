@@ -61,7 +61,7 @@ def test_two_processes_and_a_kill_stay_within_one_budget(llmbatch: Program, endp
     assert oct(store.stat().st_mode)[-3:] == "600"
 
 
-def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_if_the_remaining_budget_is_unknown_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     (llmbatch.folder / "spend").write_bytes(b"not a database, " * 100)
@@ -75,7 +75,7 @@ def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoin
     assert "will not show this run's whole cost" in without_budget.err
 
 
-def test_machines_share_a_budget_by_a_database(
+def test_machines_share_a_budget_through_a_database(
     llmbatch: Program, endpoint: StartEndpoint, postgresql: Database
 ) -> None:
     server, store = endpoint("--latency", "0.05"), ("--spend-store", postgresql.address)

@@ -36,7 +36,7 @@ def lines_of(server: Scripted, folder: Path, task: Path, text: str = "It stands 
     return ledger_rows(folder / "ledger.jsonl")
 
 
-def test_a_row_goes_down_the_tree_with_one_line_and_one_bill(task: Path, tmp_path: Path) -> None:
+def test_a_row_descends_the_tree_with_one_ledger_line_and_one_cost(task: Path, tmp_path: Path) -> None:
     replies = iter(said("2", "3", "2"))
     with scripted(lambda _: next(replies)) as server:
         (line,) = lines_of(server, tmp_path / "run", task)
@@ -52,7 +52,7 @@ def test_a_row_goes_down_the_tree_with_one_line_and_one_bill(task: Path, tmp_pat
     assert again.summary.session.requests == 0
 
 
-def test_none_of_a_list_is_looked_for_once_in_the_whole_tree_and_goes_to_people_then(
+def test_a_row_with_no_label_in_a_list_is_searched_once_in_the_whole_tree_and_then_reviewed(
     task: Path, tmp_path: Path
 ) -> None:
     replies = iter(said("1", "none", "1", "none", "none"))
@@ -65,7 +65,7 @@ def test_none_of_a_list_is_looked_for_once_in_the_whole_tree_and_goes_to_people_
     assert len(read_rows(tmp_path / "lost" / "review.jsonl")) == 1
 
 
-def test_an_unusable_answer_is_asked_for_again_where_the_row_stands(task: Path, tmp_path: Path) -> None:
+def test_an_unusable_answer_is_re_asked_at_the_level_the_row_has_reached(task: Path, tmp_path: Path) -> None:
     replies = iter(said("2", "99", "2"))
     with scripted(lambda _: next(replies)) as server:
         (line,) = lines_of(server, tmp_path / "run", task)
@@ -73,7 +73,7 @@ def test_an_unusable_answer_is_asked_for_again_where_the_row_stands(task: Path, 
     assert (line["category"], line["attempts"]) == ("login", 3)
 
 
-def test_the_planner_takes_levels_where_a_search_finds_too_little(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_planner_uses_levels_if_a_search_finds_too_little(llmbatch: Program, endpoint: StartEndpoint) -> None:
     groups = [(f"g{n}", f"topic{n}") for n in range(30)]
     labels = [f'{{ name = "{name}", description = "About {topic}." }}' for name, topic in groups]
     labels += [

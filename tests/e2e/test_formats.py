@@ -46,7 +46,7 @@ def test_a_newer_format_of_any_file_is_refused_and_nothing_is_written(
     assert answers.read_bytes() == newer
 
 
-def test_a_folder_of_format_1_opens_goes_on_and_says_so_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_folder_of_format_1_opens_resumes_and_says_so_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
     here, run, server = llmbatch.folder, llmbatch.folder / "run", endpoint()
     write_rows(here / "docs.jsonl", documents(4))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--review-below", "0")
@@ -99,7 +99,7 @@ def _calibration() -> Calibration:
     )
 
 
-def test_logs_that_were_cut_at_a_line_are_reported_before_their_rows_are_asked_again(
+def test_logs_truncated_at_a_line_are_reported_before_their_rows_are_sent_again(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server, ledger = endpoint(), llmbatch.folder / "run" / "ledger.jsonl"

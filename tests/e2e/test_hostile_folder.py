@@ -148,7 +148,7 @@ def _run(folder: Path, command: list[str], **more: str) -> "subprocess.Completed
     )
 
 
-def test_no_command_runs_what_lies_in_the_folder(looked: Looked, tmp_path: Path) -> None:
+def test_no_command_runs_a_module_from_the_folder(looked: Looked, tmp_path: Path) -> None:
     assert set(COMMANDS) == set(SUMMARIES), "a command is missing here"
     (looked.folder / "files").mkdir()
     write_rows(looked.folder / "files" / "docs.jsonl", documents(1))
@@ -164,7 +164,9 @@ def test_no_command_runs_what_lies_in_the_folder(looked: Looked, tmp_path: Path)
     assert "1" not in ended.values(), done.stderr
 
 
-def test_nor_does_the_module_where_python_itself_does_not(looked: Looked, tmp_path: Path) -> None:
+def test_python_m_runs_no_module_from_the_folder_beyond_what_python_itself_needs(
+    looked: Looked, tmp_path: Path
+) -> None:
     """`python -m` looks in the current folder before any line of ours runs; what it needs for that is its affair."""
     write_rows(tmp_path / "docs.jsonl", documents(4))
     _set_traps(tmp_path, looked.names - _names_that_python_needs(tmp_path) - {"llmbatch"}, ("openai", "encodings"))
@@ -179,7 +181,7 @@ def _names_that_python_needs(folder: Path) -> set[str]:
     return {name.partition(".")[0] for name in _run(empty, [sys.executable, "-m", "nothing"]).stdout.split()}
 
 
-def test_the_offline_endpoint_is_given_no_secret_and_no_folder_to_look_in(llmbatch: Program) -> None:
+def test_the_offline_endpoint_gets_no_secret_and_no_import_folder(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     run = llmbatch.folder / "run"
     arguments = ("classify", "docs.jsonl", "--offline", "--fault", "timeout@3+", "--out", "run")

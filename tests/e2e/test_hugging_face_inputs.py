@@ -86,6 +86,6 @@ def test_a_token_is_needed_and_never_shown(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["hf://", "hf://datasets", "hf://datasets/ann", "hf://ann"])
-def test_what_is_no_repository_is_refused(program: Program, name: str) -> None:
+def test_an_invalid_repository_is_refused(program: Program, name: str) -> None:
     done = program("input", name)
     assert (done.code, "no repository in the address" in done.err) == (2, True)

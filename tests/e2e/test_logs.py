@@ -13,7 +13,7 @@ def events(text: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] != "run.progress"]
 
 
-def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_json_log_covers_a_run_and_its_second_session(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(12))
     command = ("classify", "docs.jsonl", "--concurrency", "1", "--log-format", "json", "--log-file", "run.log")
     stopped = llmbatch(*command, "--base-url", endpoint("--fault", "quota@5+").url)
@@ -43,7 +43,7 @@ def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Pro
     assert "crashed" not in stopped.err
 
 
-def test_a_mistake_is_told_in_the_log_s_own_form_and_in_the_file(llmbatch: Program) -> None:
+def test_an_error_is_reported_in_the_log_format_and_in_the_file(llmbatch: Program) -> None:
     done = llmbatch("classify", "missing.jsonl", "--offline", "--log-format", "json", LLMBATCH_LOG_FILE="run.txt")
     (error,) = events(done.err)
     assert (done.code, error["event"], error["exit_code"], error["run"]) == (2, "run.error", 2, None)

@@ -7,7 +7,7 @@ from tests.ledgers import ledger_rows
 LONG = "The court heard the case. " * 200
 
 
-def test_long_documents_fail_unsent_and_are_labelled_once_they_may_be_cut(
+def test_long_documents_fail_unsent_and_are_labelled_once_truncation_is_allowed(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()

@@ -15,7 +15,9 @@ from tests.telemetry.collector import collecting, plain
 from tests.telemetry.test_otel import unheard
 
 
-def test_a_real_collector_takes_a_run(tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_collector_accepts_a_run(
+    tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     docs = write_rows(tmp_path / "docs.jsonl", [*documents(8), {"id": "secret", "text": "Revenue of the SECRETCORP"}])
     server = endpoint("--fault", "rate_limit@3", "--fault", "refusal@6")
     with collecting() as received:

@@ -28,7 +28,7 @@ def run(llmbatch: Program) -> Path:
     return llmbatch.folder / "docs.llmbatch"
 
 
-def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_smaller_bill(
+def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_lower_cost(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint()
@@ -46,7 +46,7 @@ def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_smaller_bill(
     assert llmbatch(*command).json["session"]["requests"] == 0, "another way pays for no row again"
 
 
-def test_a_bill_is_shared_out_exactly_whatever_happens_to_packs(
+def test_costs_are_split_exactly_whatever_happens_to_packs(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--fault", "pack_missing=20%", "--fault", "truncated=20%", "--fault", "refusal=10%")
@@ -71,7 +71,7 @@ def test_an_estimate_of_packed_rows_is_within_five_percent_of_the_bill(
     assert done.json["usage"]["cost_usd"] == pytest.approx(estimate["cost_usd"]["expected"], rel=0.05)
 
 
-def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
+def test_after_a_kill_the_rows_of_a_pack_are_possibly_billed_once_and_sent_again(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--latency", "0.05")
@@ -95,7 +95,7 @@ def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
 
 
 @pytest.mark.parametrize("cap_usd", ["0.02", "0.05"])
-def test_a_cap_holds_for_packs_and_is_used_up(
+def test_a_cost_limit_holds_for_packs_and_is_used_up(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, cap_usd: str
 ) -> None:
     server = endpoint("--fault", "truncated=20%")
@@ -146,7 +146,7 @@ def test_arms_reuse_and_shards_work_with_packs(llmbatch: Program, endpoint: Star
         (("--rows-per-request", "0"), "'0' is neither a number from 1 to 100 nor auto"),
     ],
 )
-def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
+def test_options_incompatible_with_packs_are_refused_before_anything_is_sent(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, options: tuple[str, ...], why: str
 ) -> None:
     server = endpoint()
@@ -163,7 +163,7 @@ def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
         ("6.1%", 8, "100.0% of 60 texts labelled the same, 94.0% at the low end, within --max-packing-loss 6.1%"),
     ],
 )
-def test_auto_goes_by_a_comparison(
+def test_auto_follows_a_comparison(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, most_lost: str, rows: int, why: str
 ) -> None:
     served = ("--base-url", endpoint().url, "--json")

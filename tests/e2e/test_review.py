@@ -52,7 +52,7 @@ def review(llmbatch: Program) -> Iterator[Review]:
         terminal.close(force=True)
 
 
-def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, review: Review) -> None:
+def test_two_reviewers_in_terminals_and_one_is_killed(llmbatch: Program, review: Review) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--quiet")
     assert "review export" in llmbatch("review", "docs.offline.llmbatch").err, "without a terminal it says what to do"
@@ -68,7 +68,7 @@ def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, re
     assert {row["reviewer"]: row["category"] for row in results} == {"ana": "legal", "ben": "marketing"}
 
 
-def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -> None:
+def test_rows_are_exported_to_a_spreadsheet_and_imported_decided(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--sample", "2", "--quiet")
     out = llmbatch("review", "export", "docs.offline.llmbatch", "--out", "todo.csv")
@@ -141,7 +141,7 @@ def test_damaged_decisions_are_moved_aside(llmbatch: Program) -> None:
     assert llmbatch("review", "status", "run").code == 0
 
 
-def test_rows_go_to_an_annotation_tool_and_come_back(llmbatch: Program) -> None:
+def test_rows_are_exported_to_an_annotation_tool_and_imported(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--out", "run", "--quiet")
     out = llmbatch("review", "export", "run", "--to", "label-studio", "--out", "tasks.json")

@@ -40,7 +40,7 @@ def in_one_second(one: Path, other: Path) -> None:
     rewrite(one, lambda record: record | changed)
 
 
-def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
+def test_killed_and_redivided_shards_give_the_same_run_as_one_process(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server, quick = endpoint("--latency", "0.05"), endpoint()
@@ -79,7 +79,7 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
     assert server.requests == before
 
 
-def test_commands_on_the_run_know_what_its_shards_have(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+def test_commands_on_the_run_include_its_shards(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     server = endpoint("--fault", "refusal@1-4")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0.99", "--quiet", "--shard")
     assert llmbatch(*command, "1/2").code == 3
@@ -109,14 +109,14 @@ def test_people_decide_for_the_whole_run(llmbatch: Program, run: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["0/2", "3/2", "2", "1/0", "1/99999", "a/b", "-1/2", "1/2/3", "1,2"])
-def test_what_is_no_part_of_a_whole_is_refused(llmbatch: Program, run: Path, given: str) -> None:
+def test_an_invalid_shard_is_refused(llmbatch: Program, run: Path, given: str) -> None:
     done = llmbatch("classify", "docs.jsonl", "--offline", "--shard", given)
     assert (done.code, "like 2/8" in done.err) == (2, True)
     assert not run.exists()
 
 
 @pytest.mark.usefixtures("run")
-def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) -> None:
     stdin = llmbatch("classify", "-", "--offline", "--shard", "1/2", stdin=b'{"text": "a"}\n')
     assert (stdin.code, "--shard needs input files" in stdin.err) == (2, True)
     canary = llmbatch("classify", "docs.jsonl", "--offline", "--shard", "1/2", "--canary-model", "gpt-6")
@@ -126,7 +126,7 @@ def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) ->
     assert llmbatch("merge", "docs.llmbatch").code == 2, "nothing was divided"
 
 
-def test_nobody_labels_rows_that_another_process_may_label(llmbatch: Program, run: Path) -> None:
+def test_rows_that_another_process_may_label_are_refused(llmbatch: Program, run: Path) -> None:
     command = ("classify", "docs.jsonl", "--offline", "--out", "docs.llmbatch", "--quiet")
     assert llmbatch(*command, "--shard", "1/2").code in (0, 3)
     with locked(run / "shard-1-of-2"):
@@ -145,7 +145,7 @@ def test_python_labels_a_shard(run: Path) -> None:
     assert sum(len(part) for part in parts) == COUNT + 1
 
 
-def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch: Program, run: Path) -> None:
+def test_shards_of_several_machines_are_merged_once_copied_together(llmbatch: Program, run: Path) -> None:
     def machine(name: str) -> Program:
         return Program(llmbatch.folder, {"XDG_STATE_HOME": str(llmbatch.folder / name)})
 
@@ -158,7 +158,7 @@ def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch
     assert accounted(run) == list(range(COUNT + 1))
 
 
-def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_each_shard_has_its_own_batches(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(COUNT))
     served = endpoint("--fault", "batch_line_lost@1,40")
     command = ("classify", "docs.jsonl", "--base-url", served.url, "--json", "--batch", "--yes")
@@ -182,7 +182,7 @@ def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEnd
     assert llmbatch("spend", "--json", **IMPATIENT).json["total"]["possibly_billed_requests"] == 2
 
 
-def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
+def test_one_limit_holds_for_all_shards_even_if_one_is_killed(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--latency", "0.02")
@@ -207,7 +207,7 @@ def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
 
 
 @pytest.mark.usefixtures("run")
-def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_limit_counts_what_the_run_cost_before_it_was_divided(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     priced = ("classify", "docs.jsonl", "--base-url", server.url, "--price", "1,1,1", "--quiet")
     assert llmbatch(*priced, "--max-cost", "0.04").code == 5

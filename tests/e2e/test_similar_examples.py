@@ -66,7 +66,7 @@ def reply(category: str) -> Reply:
     return Reply(200, {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
 
-def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all(task: Path, tmp_path: Path) -> None:
+def test_the_most_similar_precede_the_document_and_the_prefix_is_the_same_for_all(task: Path, tmp_path: Path) -> None:
     texts = [PURRS, "A puppy barked.", "My kitten purrs all day."]
     with scripted(answer) as server:
         options: dict[str, Any] = {"task": task, "base_url": server.url, "out": tmp_path / "run", "concurrency": 1}
@@ -91,7 +91,7 @@ def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all
     assert sent[2].count("My kitten purrs all day.") == 1, "a document is no example for itself"
 
 
-def test_what_decides_the_examples_decides_the_key(task: Path) -> None:
+def test_settings_that_change_the_examples_change_the_key(task: Path) -> None:
     fingerprints = {plan_of(task, similar).fingerprint for similar in (0, 1, 2)}
     task.write_text(TASK.replace("all day", "all night"))
     assert len({*fingerprints, plan_of(task, 2).fingerprint}) == 4
@@ -100,7 +100,7 @@ def test_what_decides_the_examples_decides_the_key(task: Path) -> None:
     assert plan_of(task, None).similar is not None, "the task may ask for it"
 
 
-def test_examples_are_in_the_estimate_and_in_the_room_for_a_document(task: Path, tmp_path: Path) -> None:
+def test_examples_count_in_the_estimate_and_in_the_space_for_a_document(task: Path, tmp_path: Path) -> None:
     (tmp_path / "docs.jsonl").write_text(json.dumps({"id": 1, "text": PURRS}) + "\n")
 
     def tokens(similar: int) -> float:
@@ -120,7 +120,7 @@ def test_the_offline_endpoint_learns_from_them(task: Path, tmp_path: Path, endpo
     assert [line["category"] for line in read_rows(tmp_path / "run" / "results.jsonl")] == ["dog", "dog", "cat"]
 
 
-def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path: Path) -> None:
+def test_impossible_options_are_refused_before_anything_is_sent(task: Path, tmp_path: Path) -> None:
     for examples, reason in (("similar:0", "neither pool nor similar:N"), ("alike", "neither pool nor similar:N")):
         with pytest.raises(UsageError, match=reason):
             classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples=examples)
@@ -153,7 +153,7 @@ def decided(run: Path, label: str, *, row: int = 0) -> None:
         import_decisions(review, run / "decided.jsonl", reviewer="ana", decided_at="2026-11-27T20:00:00Z")
 
 
-def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: Path, tmp_path: Path) -> None:
+def test_human_decisions_become_examples_without_sending_any_row_again(task: Path, tmp_path: Path) -> None:
     rows = [{"id": n, "text": f"Rex howls at {when}."} for n, when in enumerate(("the moon", "night", "noon"))]
     write_rows(tmp_path / "docs.jsonl", rows[:2])
     options: dict[str, Any] = {"task": task, "out": tmp_path / "run", "concurrency": 1, "examples": "similar:1"}
@@ -169,7 +169,7 @@ def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: 
     assert "Rex" not in same, "a text that differs in case and space alone would give its label away"
 
 
-def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_document_s_list(
+def test_with_retrieved_labels_examples_use_the_numbers_of_the_document_s_list(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     labels = ", ".join(f'{{ name = "{name}", description = "All about a {name}." }}' for name in ANIMALS)
@@ -196,7 +196,7 @@ def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_do
 
 
 @pytest.mark.parametrize("cut", list(Truncation))
-def test_a_document_that_was_cut_is_no_example_for_itself_either(task: Path, cut: Truncation) -> None:
+def test_a_truncated_document_is_not_an_example_for_itself(task: Path, cut: Truncation) -> None:
     text = "My kitten " + "purrs and purrs " * 40 + "all day long."
     task.write_text(TASK.replace("My kitten purrs all day.", text))
     plan = plan_of(task, 3, max_doc_tokens=20, truncate=cut)
@@ -206,7 +206,7 @@ def test_a_document_that_was_cut_is_no_example_for_itself_either(task: Path, cut
     assert "purrs" in plan.before(PURRS)
 
 
-def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, tmp_path: Path) -> None:
+def test_another_run_s_decisions_are_examples_if_requested(task: Path, tmp_path: Path) -> None:
     task.write_text(TASK.partition("[[pool]]")[0])
     write_rows(tmp_path / "old.jsonl", [{"id": 0, "text": "Rex howls at the moon."}])
     classify(tmp_path / "old.jsonl", task=task, offline=True, out=tmp_path / "old")
@@ -222,7 +222,7 @@ def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, t
             classify(["A"], **new, base_url=server.url, examples="similar:1")
 
 
-def test_a_retry_takes_another_run_s_decisions_too(llmbatch: Program, task: Path) -> None:
+def test_a_retry_uses_another_run_s_decisions_too(llmbatch: Program, task: Path) -> None:
     task.write_text(TASK.partition("[[pool]]")[0])
     for name, text in (("old", "Rex howls at the moon."), ("new", "Rex howls at noon.")):
         write_rows(llmbatch.folder / f"{name}.jsonl", [{"id": 0, "text": text}])

@@ -17,7 +17,7 @@ def costs(report: dict[str, Any]) -> dict[str, float]:
     return {group[report["by"]]: group["cost_usd"] for group in report["groups"]}
 
 
-def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -> None:
+def test_every_grouping_adds_up_to_the_same_total(tmp_path: Path) -> None:
     llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})
     rows = [row | {"source": "mail" if n % 3 else "web"} for n, row in enumerate(documents(12))]
     rows.append(rows[0] | {"id": "again", "source": "fax"})  # the same text as a web row: asked once, paid by that one

@@ -17,7 +17,7 @@ FAULTS = ("--fault", "mixed=10%", "--latency", "0.002")
 
 
 @pytest.mark.timeout(3600)
-def test_the_promises_hold_through_any_history(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_guarantees_hold_through_any_history(tmp_path: Path, endpoint: StartEndpoint) -> None:
     numbers = count()
 
     def new_world() -> World:

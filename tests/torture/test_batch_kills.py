@@ -37,17 +37,17 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.mark.parametrize("step", QUICK)
-def test_a_batch_run_that_was_killed_goes_on(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+def test_a_killed_batch_run_resumes(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
     assert went_on(llmbatch, endpoint(*(part for fault in FAULTS for part in ("--fault", fault))), step)
 
 
 @pytest.mark.parametrize("step", [90, 140, 190])
-def test_so_does_one_with_several_arms(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+def test_a_killed_batch_run_with_several_arms_resumes(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
     assert went_on(llmbatch, endpoint(*OF_ARMS), step, *ARMS)
 
 
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
-def test_so_it_does_at_every_step(
+def test_a_batch_run_killed_at_any_step_resumes(
     llmbatch: Program, endpoint: StartEndpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = 0

@@ -117,7 +117,7 @@ def _leave_sends(run: Path) -> None:
 
 
 @pytest.mark.timeout(7200)
-def test_no_flipped_byte_changes_anything_in_silence(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_flipped_byte_changes_anything_silently(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     files, chance = kept.files(), Random(20261127)
     expected = {ask.__name__: dict(ask(kept)) for ask in _asks(kept)}
     outcomes = {"the same": 0, "refused": 0}

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.mark.parametrize("call", CALLS)
-def test_decisions_reach_the_results_wherever_their_import_was_killed(
+def test_decisions_reach_the_results_wherever_the_import_is_killed(
     llmbatch: Program, endpoint: StartEndpoint, call: str
 ) -> None:
     def killed(nth: int) -> bool:
@@ -38,7 +38,9 @@ def test_decisions_reach_the_results_wherever_their_import_was_killed(
     _check_every(killed, llmbatch, endpoint)
 
 
-def test_so_they_do_before_and_after_every_renaming(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_decisions_reach_the_results_if_killed_before_or_after_any_rename(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     def killed(nth: int) -> bool:
         dies: dict[str, Any] = {DIES_AT: f"{nth} rename replace"}
         return llmbatch(*OPENERS[-1], **dies).code == -signal.SIGKILL

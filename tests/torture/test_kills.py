@@ -29,7 +29,7 @@ RUNS = 10 if IS_TORTURE else 1
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(RUNS))
-def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silence(
+def test_kills_at_random_points_lose_nothing_and_report_everything_paid_twice(
     llmbatch: Program, endpoint: StartEndpoint, seed: int
 ) -> None:
     llmbatch.env["LLMBATCH_SPEND_STORE"] = str(llmbatch.folder / "spend")

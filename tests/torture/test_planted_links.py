@@ -112,7 +112,7 @@ class _Copies:
 
 
 @pytest.mark.timeout(900)
-def test_no_link_is_followed_at_any_name_that_is_written(
+def test_no_link_is_followed_at_any_path_that_is_written(
     world: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     copies = _Copies(world, tmp_path_factory.mktemp("copies"))

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)), pyte
 
 
 @pytest.mark.parametrize("blow", QUICK, ids=lambda blow: blow.expression)
-def test_a_struck_run_goes_on_as_if_nothing_had_happened(
+def test_a_run_resumes_after_a_failed_system_call_or_a_kill(
     llmbatch: Program, endpoint: StartEndpoint, blow: Strike
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
@@ -31,7 +31,7 @@ def test_a_struck_run_goes_on_as_if_nothing_had_happened(
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", CALLS)
-def test_so_it_does_at_every_call_on_its_folder(
+def test_a_run_resumes_after_a_failure_at_any_call_on_its_folder(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
@@ -41,7 +41,7 @@ def test_so_it_does_at_every_call_on_its_folder(
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "rename"])
-def test_so_it_does_at_every_call_of_a_long_session(
+def test_a_long_session_resumes_after_a_failure_at_any_call(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
