@@ -1,4 +1,4 @@
-"""Anthropic's own protocol, as its SDK's types have it: the request, the answer, the bill, and what is refused."""
+"""Anthropic's own protocol, checked against its SDK's types: request, answer, cost and refusals."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_rows_are_sent_with_the_prefix_marked_for_the_cache(llmbatch: Program, s
     assert not any("sk-openai" in value for sent in server.headers for value in sent.values())
     usage = done.json["usage"]
     assert (usage["input_tokens"], usage["cached_input_tokens"], usage["output_tokens"]) == (4_800, 4_500, 36)
-    assert usage["cost_usd"] == pytest.approx(3 * (100 + 150 + 60) / 1e6), "$1, $0.10 and $5 for a million"
+    assert usage["cost_usd"] == pytest.approx(3 * (100 + 150 + 60) / 1e6), "$1, $0.10 and $5 per million"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_key_goes_only_to_anthropic_unless_the_user_names_a_gateway(monkeypa
     monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/v1")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
     dialect = dialect_named("anthropic-messages")
-    for given in (None, "https://gateway.example/v1"):  # an option that is not given has that variable's value
+    for given in (None, "https://gateway.example/v1"):  # the variable is the option's default
         assert resolve_endpoint(given, None, model="m", dialect=dialect).base_url == "https://api.anthropic.com/v1"
     assert resolve_endpoint("https://other.example/v1", None, model="m", dialect=dialect).base_url.startswith(
         "https://other"

@@ -1,4 +1,4 @@
-"""What a run does beside asking its rows once, in batches: a canary, a stronger model, a retry, earlier answers."""
+"""Batch runs that do more than send each row once: canary, stronger model, retry, cached answers, baseline."""
 
 from typing import Any
 
@@ -65,16 +65,16 @@ def test_a_canary_has_its_own_batch_parts_and_is_judged_once_they_are_collected(
 ) -> None:
     served = endpoint()
     assert batched(llmbatch, served, *CANARY, rows=60).code == 7
-    (control, mine), (canary, its) = parts(llmbatch)
-    assert (control, canary, mine + its) == ("control", "canary", 60)
+    (control, control_rows), (canary, canary_rows) = parts(llmbatch)
+    assert (control, canary, control_rows + canary_rows) == ("control", "canary", 60)
     done = batched(llmbatch, served, *CANARY)
     assert done.code == 0, done.err
     arms = done.json["canary"]["arms"]
-    assert (arms["control"]["rows"], arms["canary"]["rows"]) == (mine, its)
+    assert (arms["control"]["rows"], arms["canary"]["rows"]) == (control_rows, canary_rows)
     assert done.json["canary"]["dropped"] is None
     assert (served.requests, served.stats["most_asked"]) == (60, 1)
     again = batched(llmbatch, served, *CANARY, "--model", "gpt-6-nano", "--canary-model", "gpt-6-luna")
-    assert again.json["at_provider"]["rows"] == 60 - its, "what the canary answered counts for its plan too"
+    assert again.json["at_provider"]["rows"] == 60 - canary_rows, "the canary's answers count for its own plan too"
 
 
 def test_a_bad_canary_is_dropped_and_its_rows_go_to_the_control(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -85,7 +85,9 @@ def test_a_bad_canary_is_dropped_and_its_rows_go_to_the_control(llmbatch: Progra
     assert (done.json["rows"]["ok"], done.json["rows"]["undone"]) == (300, 0)
     assert len(parts(llmbatch)) == 3
     again = batched(llmbatch, served, *CANARY)
-    assert (again.code, again.json["canary"]["dropped"]) == (0, done.json["canary"]["dropped"]), "also looked at again"
+    assert (again.code, again.json["canary"]["dropped"]) == (0, done.json["canary"]["dropped"]), (
+        "the same when run again"
+    )
     assert "gave no usable answer" in llmbatch("canary", "report", "docs.llmbatch", "--json").json["dropped"]
 
 
@@ -98,7 +100,7 @@ def test_a_good_canary_gets_more_rows_each_round(llmbatch: Program, endpoint: St
     assert done.json["canary"]["share"] == 0.5
     first, second = parts(llmbatch)[1], parts(llmbatch)[3]
     assert first[1] < 270
-    assert second[1] > first[1] / 2, "the rows that expired, and those that the larger share adds"
+    assert second[1] > first[1] / 2, "expired rows, and those that the larger share adds"
 
 
 def test_a_refused_canary_part_drops_the_canary_but_not_the_run(llmbatch: Program, endpoint: StartEndpoint) -> None:

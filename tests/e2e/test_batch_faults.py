@@ -1,4 +1,4 @@
-"""What endpoints do to files and batches that no single request meets: each is survived, counted and reported."""
+"""Faults of files and batches that single requests do not have: each is survived, counted and reported."""
 
 import json
 import os
@@ -32,7 +32,9 @@ def test_other_endpoints_wordings_are_understood(llmbatch: Program, endpoint: St
     )
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
-    assert (served.stats["batches"], served.stats["most_asked"]) == (4, 1), "one was looked for, one was cut short"
+    assert (served.stats["batches"], served.stats["most_asked"]) == (4, 1), (
+        "one lost batch was found, one file was truncated"
+    )
 
 
 def test_an_answer_missing_from_an_expired_batch_is_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -138,9 +140,9 @@ def test_a_batch_without_progress_is_reported_once(llmbatch: Program, endpoint: 
     batched(llmbatch, served, rows=3)
     longest = {"llmbatch.session.batches.collecting._LONGEST_STILL_S": {"validating": 0}}
     still: dict[str, Any] = {CONSTANTS: json.dumps(json.loads(IMPATIENT[CONSTANTS]) | longest)}
-    told = batched(llmbatch, served, **still)
-    assert "part 1: validating for 0.0 h, 0 of 3 rows answered, no progress" in told.err
-    assert "llmbatch batch cancel docs.llmbatch 1" in told.err
+    reported = batched(llmbatch, served, **still)
+    assert "part 1: validating for 0.0 h, 0 of 3 rows answered, no progress" in reported.err
+    assert "llmbatch batch cancel docs.llmbatch 1" in reported.err
     assert "no progress" not in batched(llmbatch, served, **still).err
 
 
@@ -160,13 +162,13 @@ def test_a_batch_of_a_few_rows_is_confirmed_on_a_terminal_and_only_warned_about_
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     command = ("classify", "docs.jsonl", "--base-url", served.url, "--batch", "--model", "gpt-4o-mini")
     for typed, code, files in ((b"n\n", 5, 0), (b"y\n", 7, 1)):
-        terminal, its_end = pty.openpty()
+        terminal, terminal_end = pty.openpty()
         os.write(terminal, typed)
         with tempfile.TemporaryFile() as out:
-            assert llmbatch.onto((its_end, out.fileno(), its_end), *command, **IMPATIENT) == code
-        os.close(its_end)
+            assert llmbatch.onto((terminal_end, out.fileno(), terminal_end), *command, **IMPATIENT) == code
+        os.close(terminal_end)
         shown = b""
-        with suppress(OSError):  # what Linux says once the other side is closed
+        with suppress(OSError):  # Linux raises it once the other side is closed
             while block := os.read(terminal, 4096):  # under load, the text comes in parts
                 shown += block
         assert b"3 rows to send: single requests take a minute or two" in shown

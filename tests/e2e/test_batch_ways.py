@@ -1,4 +1,4 @@
-"""Which way rows go that were to go in batches: by price, by fallback, by files for elsewhere, by a stronger model."""
+"""When rows of a batch run are sent another way: by price, by fallback, by exported files, by a stronger model."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_if_the_first_part_shows_that_batches_cost_more_the_rest_is_not_submitte
     assert "batches cost more here: $0.0824 for 1,000 rows, 0% of their input cached in 3 rows" in again.json["reason"]
     assert "without --batch, " in again.json["reason"]
     assert "with --service-tier flex" in again.json["reason"]
-    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits it all the same"
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits the rest anyway"
     assert served.stats["cache_write_tokens"] == 0
 
 
@@ -90,7 +90,7 @@ def test_the_fallback_respects_the_run_s_cost_limit(llmbatch: Program, endpoint:
 
 
 def run_elsewhere(files: list[Path], url: str, results: Path) -> None:
-    """What `vllm run-batch` does: ask each line, and write its answer as a line."""
+    """Like `vllm run-batch`: send the request of each line, and write its answer as a line."""
     with OpenAI(base_url=url, api_key="k", max_retries=0) as client, results.open("w") as out:
         for line in (json.loads(line) for file in files for line in file.read_text().splitlines()):
             assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
@@ -171,7 +171,7 @@ def test_doubtful_rows_are_sent_as_single_requests_if_cheaper_or_for_a_jury(
     served = endpoint()
     options = (*asked, "--review-below", "100%", "--model", "gpt-4o-mini", "--no-yes")
     assert batched(llmbatch, served, *options).code == 7
-    assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
+    assert served.stats["batch_lines"] == served.requests, "no row is doubtful before it is answered"
     done = batched(llmbatch, served, *options)
     assert done.code == 0, done.err
     assert (served.stats["batch_lines"], served.requests) == (ROWS, 2 * ROWS)

@@ -1,4 +1,4 @@
-"""`classify --batch`: rows go to the provider in batch files, and the same command collects them, come what may."""
+"""`classify --batch`: rows are submitted in batch files, and the same command collects them despite faults."""
 
 import signal
 from typing import Any
@@ -21,7 +21,7 @@ def test_the_same_command_submits_and_then_collects(llmbatch: Program, endpoint:
     assert submitted.json["at_provider"]["rows"] == ROWS
     assert "12 rows in 3 parts are at the provider; the next one expires" in submitted.json["reason"]
     left = {file.name for file in (run_folder(llmbatch) / "batches").iterdir()}
-    assert left == {f"part-000{number}.rows.jsonl" for number in (1, 2, 3)}, "texts lie there no longer than needed"
+    assert left == {f"part-000{number}.rows.jsonl" for number in (1, 2, 3)}, "texts stay there no longer than needed"
     assert "12 at the provider in 3 batch parts" in llmbatch("show", "docs.llmbatch").out
     collected = batched(llmbatch, served)
     assert collected.code == 0, collected.err
@@ -47,7 +47,7 @@ def test_answers_and_keys_are_those_of_single_requests(llmbatch: Program, endpoi
     batched(llmbatch, served)
     batched(llmbatch, served)
     single = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--json")
-    assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid again on another way"
+    assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid for again when sent singly"
     llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--out", "single.llmbatch")
     alone = ledger_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
     reported = ("key", "row", "id", "category", "confidence")
@@ -98,7 +98,7 @@ def test_failed_lines_are_handled_like_failed_responses(llmbatch: Program, endpo
     assert failed["too_long"].get("cost_usd", 0) == 0
     assert failed["invalid"]["cost_usd"] > 0
     assert done.json["rows"]["ok"] == ROWS - 2
-    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "failed rows are tried again"
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "failed rows are retried"
 
 
 def test_a_row_that_never_gets_an_answer_fails_after_three_batches(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -251,7 +251,7 @@ def test_the_daily_budget_counts_batches_across_sessions_and_runs(llmbatch: Prog
     write_rows(llmbatch.folder / "others.jsonl", documents(40))
     others = llmbatch("classify", "others.jsonl", "--json", "--base-url", served.url, *store)
     assert others.code == 5
-    assert others.json["rows"]["ok"] <= 5, "what is at the provider is taken"
+    assert others.json["rows"]["ok"] <= 5, "batches at the provider count against the budget"
     reported = llmbatch("spend", "--spend-store", "spend.db")
     assert "has a batch at the provider" in " ".join(reported.out.split())
     collected = batched(llmbatch, served, *store)

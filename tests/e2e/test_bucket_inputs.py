@@ -1,4 +1,4 @@
-"""Files in buckets as inputs: one, all below a folder, or those that match a pattern."""
+"""Inputs in buckets: one file, all files below a folder, or those that match a pattern."""
 
 import gzip
 import json
@@ -47,9 +47,9 @@ def test_an_object_is_fetched_once_and_read_from_the_folder(program: Program, s3
     s3.delete("2026/docs.jsonl")
     assert program("classify", url, "--offline").code == 2
     assert program("export", run).code == 0
-    told = done.err + "".join(path.read_text() for path in run.iterdir() if path.is_file())
-    assert "s3cr3t" not in told
-    assert "AKIAEXAMPLE" not in told
+    written = done.err + "".join(path.read_text() for path in run.iterdir() if path.is_file())
+    assert "s3cr3t" not in written
+    assert "AKIAEXAMPLE" not in written
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The views of a run in a bucket: each whole, in place of those of before."""
+"""The outputs of a run in a bucket: each is complete, and replaces the earlier one."""
 
 import json
 

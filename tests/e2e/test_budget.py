@@ -1,4 +1,4 @@
-"""`--max-cost` is a hard limit: at any concurrency, with answers that never come, and after a resume."""
+"""`--max-cost` is a hard limit: at any concurrency, with lost answers, and after a resume."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.e2e.program import Endpoint, Program, accounted, documents, write_row
 from tests.ledgers import ledger_rows
 
 CAP_USD = 0.004
-PRICE = "1,1,5"  # the cache saves nothing: what the endpoint bills follows from its counts alone
+PRICE = "1,1,5"  # cached tokens cost as much as others: the endpoint's counts alone give the bill
 
 
 @pytest.mark.parametrize("faults", [(), ("--fault", "timeout=10%")])
@@ -76,7 +76,7 @@ def test_a_limit_of_zero_sends_nothing(llmbatch: Program, endpoint: StartEndpoin
 
 
 def billed_usd(server: Endpoint) -> float:
-    """What the endpoint would bill for all that it answered."""
+    """What the endpoint would bill for all its answers."""
     stats = server.stats
     return float(stats["prompt_tokens"] * 1 + stats["completion_tokens"] * 5) / 1_000_000
 
@@ -94,9 +94,9 @@ def test_output_visible_only_in_the_total_counts_against_the_limit(
     assert billed_usd(server) <= usage["cost_usd"] + usage["possibly_billed_usd"] <= 0.3
     assert usage["cost_usd"] > 0.15, "most of it could be used"
     assert done.json["flags"]["usage_contradictory"] == done.json["rows"]["ok"]
-    assert done.json["flags"]["cost_above_bound"] == 1, "then as much is set aside for each"
+    assert done.json["flags"]["cost_above_bound"] == 1, "then as much is reserved for each"
     llmbatch(*command)
-    assert billed_usd(server) <= 0.3, "what the first session has learnt of it holds for the next one"
+    assert billed_usd(server) <= 0.3, "the next session uses what the first one learned"
 
 
 def test_an_absurd_token_count_is_bounded_by_the_size_of_the_request(

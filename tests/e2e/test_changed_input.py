@@ -1,4 +1,4 @@
-"""An input that changed is reported, and is not a success."""
+"""A changed input is reported, and the run does not succeed."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def test_every_command_that_writes_results_reports_an_input_that_shrank(
     assert "is shorter than" in llmbatch("review", "import", "docs.llmbatch", "mine.jsonl").err
     again = llmbatch(*command, "--quiet")
     assert (again.code, "is shorter than when it was last read" in again.err, server.requests) == (3, True, 10)
-    assert llmbatch(*command).code == 0, "it is told once"
+    assert llmbatch(*command).code == 0, "it is reported once"
     path.write_bytes(whole)
     assert (llmbatch(*command).code, server.requests) == (0, 10)
 

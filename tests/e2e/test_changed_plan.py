@@ -1,4 +1,4 @@
-"""A run that asks finished rows again says so before it sends anything."""
+"""A run that sends finished rows again says so before it sends anything."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The main job: every row ends in exactly one place, and nothing is asked twice."""
+"""The main job: every row ends in exactly one output, and nothing is sent twice."""
 
 import csv
 import gzip
@@ -291,7 +291,7 @@ def test_a_usage_error_is_one_line_and_exits_with_2(llmbatch: Program, arguments
     assert said in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
-    assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never began leaves no folder"
+    assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never started leaves no folder"
 
 
 def test_a_relative_run_can_be_shown_from_its_path(llmbatch: Program, tmp_path: Path, endpoint: StartEndpoint) -> None:

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
+"""Killed, interrupted, disk full: no finished row is lost, nothing is paid twice without a report."""
 
 import json
 import shlex
@@ -31,8 +31,8 @@ from tests.e2e.program import (
 from tests.ledgers import ledger_rows
 
 COUNT = 120
-ROOM_SET_ASIDE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
-"""As much as the program takes; less is set aside in other tests."""
+RESERVED_SPACE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
+"""As much as the program reserves; other tests reserve less."""
 SMALL_FILES: dict[str, Any] = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 100_000}})}
 
 
@@ -57,10 +57,10 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     done = llmbatch(*command)
     assert done.code == 0, done.err
     assert accounted(run) == list(range(COUNT))
-    assert server.requests == COUNT + in_flight, "only what was under way is sent again"
-    told = done.json["usage"]["possibly_billed_requests"]
-    assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
-    assert (f"{counted(told, 'request')} in flight when" in done.err) == (told > 0)
+    assert server.requests == COUNT + in_flight, "only requests in flight are sent again"
+    reported = done.json["usage"]["possibly_billed_requests"]
+    assert in_flight <= reported <= 4, "each is reported; the kill may have come between the log line and the request"
+    assert (f"{counted(reported, 'request')} in flight when" in done.err) == (reported > 0)
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 
@@ -119,13 +119,13 @@ def test_a_second_signal_abandons_requests_in_flight(llmbatch: Program, endpoint
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while "press again" not in (line := process.stderr.readline()):
-        assert line, "the first signal was not told"
+        assert line, "the first signal was not reported"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    given_up = [line for line in ledger_rows(run / "ledger.jsonl") if line["status"] == "failed"]
-    assert [line["error"]["kind"] for line in given_up] == ["interrupted"] * 4
-    assert all(line["possibly_billed_attempts"] == 1 for line in given_up)
+    abandoned = [line for line in ledger_rows(run / "ledger.jsonl") if line["status"] == "failed"]
+    assert [line["error"]["kind"] for line in abandoned] == ["interrupted"] * 4
+    assert all(line["possibly_billed_attempts"] == 1 for line in abandoned)
 
 
 def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: 
     second = llmbatch(*command)
     assert second.code == 6
     assert str(holder(run)) in second.err
-    assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "looking on is allowed"
+    assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "reading is allowed"
     process.kill()
     process.communicate()
 
@@ -144,16 +144,16 @@ def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: 
 def test_a_full_disk_stops_the_run_and_keeps_complete_lines(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
-    """A limit on file sizes stands in for a full disk: what can still be written is what was set aside."""
+    """A limit on file sizes simulates a full disk: only the reserved space can still be written."""
     server = endpoint("--latency", "0.01")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4")
-    stopped = llmbatch(*command, **ROOM_SET_ASIDE, **SMALL_FILES)
+    stopped = llmbatch(*command, **RESERVED_SPACE, **SMALL_FILES)
     assert stopped.code == 8, stopped.err
     assert "the file size limit is nearly reached (ulimit -f)" in stopped.err
     assert "Traceback" not in stopped.err
     kept = ledger_lines(run)
     assert 0 < kept < COUNT
-    assert server.requests == kept, "what was under way found room"
+    assert server.requests == kept, "requests in flight found room"
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert server.requests == COUNT
     assert accounted(run) == list(range(COUNT))
@@ -179,11 +179,11 @@ def test_on_a_full_disk_answers_in_flight_use_the_reserved_space(
     server, run = endpoint("--latency", "0.01"), small_disk / "run"
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--out", run, "--json")
     (small_disk / "ballast").write_bytes(bytes(16_000))
-    full = llmbatch(*command, **ROOM_SET_ASIDE)
+    full = llmbatch(*command, **RESERVED_SPACE)
     assert full.code == 8, full.err
     assert "No space left on device" in full.json["reason"]
     assert "make room" in full.err
-    assert 0 < ledger_lines(run) == server.requests < COUNT, "each answer was kept"
+    assert 0 < ledger_lines(run) == server.requests < COUNT, "each answer was saved"
     (small_disk / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
     assert llmbatch(*command).code == 0
@@ -197,7 +197,7 @@ def test_without_space_for_answers_nothing_is_sent(
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     server = endpoint()
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", small_disk / "run")
-    done = llmbatch(*command, **ROOM_SET_ASIDE)
+    done = llmbatch(*command, **RESERVED_SPACE)
     assert (done.code, server.requests) == (8, 0)
     assert "cannot set aside the 8.0 MiB" in done.err
 
@@ -206,7 +206,7 @@ def test_without_space_for_answers_nothing_is_sent(
 def test_a_signal_while_outputs_are_written_ends_the_command_at_once(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
-    """It comes when the sample of an earlier run, which this one does not want, is removed."""
+    """The signal comes while the unneeded sample of an earlier run is removed."""
     server = endpoint()
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""Endpoints of other makers: judged by what they say, whatever its form."""
+"""Endpoints of other providers: errors are recognised whatever their form."""
 
 from collections import Counter
 from typing import Any
@@ -54,7 +54,7 @@ def test_a_firewall_page_for_some_rows_fails_those_and_a_rerun_sends_them_last(l
         before = len(endpoint.asked)
         assert classified(llmbatch, endpoint.url, "--concurrency", "1").code == 3
         later = [is_row(asked, 4, 5, 17) for asked in endpoint.asked[before:]]
-    assert later == sorted(later), "rows that were never asked come first"
+    assert later == sorted(later), "rows that were never sent come first"
     assert kinds(llmbatch) == {None: 31, "refused": 6}
 
 
@@ -70,10 +70,10 @@ def test_a_revoked_key_stops_the_run_after_three_rows(llmbatch: Program) -> None
 
 def test_refusals_faster_than_answers_do_not_stop_the_run(llmbatch: Program) -> None:
     rows(llmbatch, 80)
-    odd = Reply(400, {"error": {"message": "computer says no"}})
+    bad_request = Reply(400, {"error": {"message": "computer says no"}})
 
     def script(asked: Asked) -> Reply:
-        return odd if asked.number > 8 and any(f"{n}." in asked.text for n in (3, 8)) else answer()
+        return bad_request if asked.number > 8 and any(f"{n}." in asked.text for n in (3, 8)) else answer()
 
     with scripted(script) as endpoint:
         assert classified(llmbatch, endpoint.url).code == 3

@@ -1,4 +1,4 @@
-"""A folder of documents as an input: its ids, and what is said where its files change."""
+"""A folder of documents as an input: its ids, and what is reported when its files change."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, views

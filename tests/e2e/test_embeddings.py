@@ -1,4 +1,4 @@
-"""Labels retrieved by embeddings of the same endpoint: what is asked for, what it costs, and what goes wrong."""
+"""Labels retrieved by embeddings of the same endpoint: requests, costs and faults."""
 
 import asyncio
 import re
@@ -23,12 +23,12 @@ from tests.ledgers import ledger_rows
 EMBEDDED: dict[str, Any] = {"task": "banking77", "candidates": 10, "embedding_model": "text-embedding-3-small"}
 NAMES = [label.name for label in load_task("banking77").task.labels]
 LABEL_REQUESTS = 8
-"""For the labels and examples of banking77: 231 texts, 32 at once."""
+"""For the labels and examples of banking77: 231 texts, 32 per request."""
 TEXTS = ["My card has not arrived yet.", "Where can I see the exchange rate?", "I forgot my passcode."]
 
 
 def vectors(asked: Asked, texts: list[str] | None = None) -> Reply:
-    """What the offline endpoint answers to a request for embeddings."""
+    """The offline endpoint's answer to a request for embeddings."""
     given = asked.body["input"] if texts is None else texts
     body = embeddings_body(EmbeddingRequest("m", tuple(given), in_base64=False, azure=False), 10 * len(given))
     return Reply(200, body)
@@ -43,7 +43,7 @@ def first_listed(_: Asked) -> Reply:
 
 
 def embedding(script: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
-    """An endpoint that answers requests for embeddings so, and chooses the first label of each list."""
+    """An endpoint that answers embedding requests by this script, and chooses the first label of each list."""
     return lambda asked: script(asked) if embeds(asked) else first_listed(asked)
 
 
@@ -68,23 +68,23 @@ def test_the_nearest_labels_are_listed_and_the_ledger_records_how_they_were_rank
     ledger = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert server.requests == sum(line["attempts"] for line in ledger)
     assert server.stats["embeddings"] == 40 + LABEL_REQUESTS, "a document is embedded once, and so are the labels"
-    assert ledger[0]["attempts"] == 2 + LABEL_REQUESTS, "on the bill of the row that needed them first"
+    assert ledger[0]["attempts"] == 2 + LABEL_REQUESTS, "the row that needed them first pays for them"
     for line in ledger:
         ranked = line["ranking"]["category"]
         assert len(ranked) == len(set(ranked)) == 20
         assert NAMES.index(line["category"]) in ranked
 
     classify(tmp_path / "docs.jsonl", **options)
-    assert server.requests == sum(line["attempts"] for line in ledger), "nothing is asked again"
+    assert server.requests == sum(line["attempts"] for line in ledger), "nothing is sent again"
 
     write_rows(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert evaluation.candidates is not None
-    at = {one.labels: one.recall.count for one in evaluation.candidates.at}
+    recall_counts = {one.labels: one.recall.count for one in evaluation.candidates.at}
     gold = {row["id"]: NAMES.index(row["gold"]) for row in rows}
     for count in (1, 5, 10, 20):
-        assert at[count] == sum(gold[line["id"]] in line["ranking"]["category"][:count] for line in ledger)
-    assert at[10] > 28, "vectors of features find labels, too"
+        assert recall_counts[count] == sum(gold[line["id"]] in line["ranking"]["category"][:count] for line in ledger)
+    assert recall_counts[10] > 28, "feature vectors find labels, too"
 
 
 def test_the_cost_of_embeddings_is_in_the_estimate_the_totals_and_the_limit(
@@ -123,7 +123,7 @@ def test_a_model_without_a_known_price_is_not_called_under_a_limit(tmp_path: Pat
 
 
 def test_one_model_may_do_both(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    """A server of one's own calls all that it serves by one name."""
+    """One's own server may serve everything under one name."""
     server = endpoint()
     run = classify(TEXTS, **{**EMBEDDED, "embedding_model": "local"}, model="local", base_url=server.url,
                    out=tmp_path / "run")  # fmt: skip
@@ -182,7 +182,7 @@ def test_a_text_longer_than_the_model_accepts_is_shortened(tmp_path: Path, statu
         whole = [asked.text for asked in server.asked if not embeds(asked)]
     assert [line["status"] for line in lines] == ["ok", "ok"]
     assert sizes[:3] == [2000, 1000, 500]
-    assert max(sizes[3:]) <= 500, "it is known from then on"
+    assert max(sizes[3:]) <= 500, "the limit is known from then on"
     assert all("card " * 1000 in text or "money " * 1000 in text for text in whole), "the document itself is sent whole"
 
 
@@ -266,7 +266,7 @@ def test_a_row_whose_label_is_refused_still_pays_for_its_vector(tmp_path: Path) 
     (failed,) = [line for line in lines if line["status"] == "failed"]
     assert failed["attempts"] == 2
     assert failed["input_tokens"] == 10
-    assert "response_model" not in failed, "that of the vector says nothing about the label"
+    assert "response_model" not in failed, "the model of the vector says nothing about the label"
 
 
 def test_faults_of_the_endpoint_are_survived_in_both_kinds_of_requests(tmp_path: Path, endpoint: StartEndpoint) -> None:
@@ -294,7 +294,7 @@ def test_fields_are_ranked_by_the_same_vector(tmp_path: Path, endpoint: StartEnd
         assert {name: places[0] for name, places in line["ranking"].items()} == dict.fromkeys(
             ("topic", "tags"), line["row"]
         )
-    assert server.stats["embeddings"] == 5 + 2, "60 labels, 32 at once"
+    assert server.stats["embeddings"] == 5 + 2, "60 labels, 32 per request"
 
 
 def test_a_labeler_retrieves_labels_too(endpoint: StartEndpoint) -> None:

@@ -1,4 +1,4 @@
-"""The estimate holds: what a run then costs lies where it was said to, and nothing was sent for it."""
+"""Estimates are right: a run's cost is within the estimated range, and estimating sends nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -132,9 +132,9 @@ def test_an_expensive_run_needs_confirmation(llmbatch: Program, endpoint: StartE
     assert (stopped.code, server.requests) == (5, 0)
     assert "--yes" in stopped.err
     assert not (llmbatch.folder / "docs.llmbatch").exists()
-    told = llmbatch(*command, "0.0001", "--yes")
-    assert (told.code, server.requests) == (0, 20)
-    assert "estimate: 20 rows to send: about $" in told.err
+    confirmed = llmbatch(*command, "0.0001", "--yes")
+    assert (confirmed.code, server.requests) == (0, 20)
+    assert "estimate: 20 rows to send: about $" in confirmed.err
 
 
 def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -147,10 +147,10 @@ def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: 
     assert (stopped.code, server.requests) == (5, 0)
     assert "canary gpt-5.4-mini up to $" in stopped.err
     assert "escalation gpt-5.4 up to $" in stopped.err
-    told = llmbatch(*command, str(alone), "--yes")
-    assert told.code == 0
-    assert "; control gpt-6-luna" in told.err
-    assert "; escalation gpt-5.4, 0 to 20 rows: $0 to $" in told.err
+    confirmed = llmbatch(*command, str(alone), "--yes")
+    assert confirmed.code == 0
+    assert "; control gpt-6-luna" in confirmed.err
+    assert "; escalation gpt-5.4, 0 to 20 rows: $0 to $" in confirmed.err
     shown = llmbatch("estimate", "docs.jsonl", *beside, "--out", "new")
     assert (shown.code, "gpt-5.4-mini, 0 to" in shown.out) == (0, True)
     unknown = llmbatch("classify", "docs.jsonl", "--escalate-to", "mine", "--offline", "--confirm-above", "1")

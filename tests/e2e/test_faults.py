@@ -1,4 +1,4 @@
-"""What an endpoint can do wrong, and what becomes of the rows and the money."""
+"""Endpoint faults, and their effect on rows and cost."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_a_fault_that_affects_every_row_stops_the_run_after_one_request(
     assert kind in done.json["reason"]
     assert done.json["rows"]["undone"] >= 29
     assert done.json["next_commands"][0].startswith("llmbatch classify docs.jsonl")
-    assert done.json["to_do"], "what to do about it is told"
+    assert done.json["to_do"], "what to do about it is reported"
     assert "Traceback" not in done.err
 
 
@@ -68,7 +68,7 @@ def test_a_document_that_is_too_long_is_sent_once(llmbatch: Program, endpoint: S
     assert (done.code, server.requests, done.json["failures"]) == (3, 10, {"too_long": 1})
 
 
-USELESS = {
+UNUSABLE = {
     "invented": "invalid",
     "bad_confidence": "invalid",
     "no_confidence": "invalid",
@@ -84,13 +84,13 @@ USELESS = {
 
 
 def test_an_unusable_answer_is_never_a_result(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    faults = [part for number, fault in enumerate(USELESS, start=2) for part in ("--fault", f"{fault}@{number}")]
+    faults = [part for number, fault in enumerate(UNUSABLE, start=2) for part in ("--fault", f"{fault}@{number}")]
     server = endpoint(*faults)
     done = classify(llmbatch, server.url, "--concurrency", "1", "--reask", "0", count=20)
     assert done.code == 3, done.err
     ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     failed = {line["row"]: line for line in ledger if line["status"] == "failed"}
-    assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(USELESS.values())
+    assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(UNUSABLE.values())
     assert not any("category" in line for line in failed.values())
     assert all(line["cost_usd"] > 0 and line.get("output_tokens", 0) >= 0 for line in failed.values()), (
         "billed, yet failed"
@@ -145,7 +145,7 @@ def test_an_unreachable_endpoint_ends_the_run_after_the_first_rows_attempts(llmb
     assert (done.code, done.json["rows"]["undone"]) == (7, 3)
     assert "endpoint down (connection)" in done.json["reason"]
     assert done.json["usage"]["cost_usd"] == 0
-    assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
+    assert done.json["usage"]["possibly_billed_requests"] == 0, "no request was sent, so none can have been billed"
 
 
 def test_a_deadline_ends_the_run_cleanly(llmbatch: Program, endpoint: StartEndpoint) -> None:

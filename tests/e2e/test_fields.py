@@ -1,4 +1,4 @@
-"""Which fields a run takes: said, found, kept; and what is not there is refused before anything is sent."""
+"""Which fields a run uses: given, detected or saved; missing ones are refused before anything is sent."""
 
 import json
 from typing import Any

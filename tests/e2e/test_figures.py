@@ -1,4 +1,4 @@
-"""Each figure says what it is of: this session or all of them, the rows that were asked or all rows."""
+"""Each figure says what it counts: this session or all, the rows sent or all rows."""
 
 import signal
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_retry_that_leaves_pending_rows_is_incomplete(llmbatch: Program, endpo
     write_rows(llmbatch.folder / "docs.jsonl", documents(30))
     done = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
     assert (done.code, done.json["state"], done.json["rows"]["undone"]) == (3, "incomplete", 20)
-    assert done.json["session"]["skipped"] == 9, "rows that are pending were not done before"
+    assert done.json["session"]["skipped"] == 9, "pending rows were not done before"
     assert "Finished" not in done.err
     assert "Incomplete" in done.err
     assert "pending 20" in " ".join(done.err.split())
@@ -60,7 +60,7 @@ def test_abandoned_rows_are_pending_and_not_failures(llmbatch: Program, endpoint
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert (shown["rows"]["failed"], shown["rows"]["undone"], shown["failures"]) == (0, 16, {})
     assert views(run)["failed"] == []
-    assert shown["usage"]["possibly_billed_requests"] == 4, "what they may have cost is kept"
+    assert shown["usage"]["possibly_billed_requests"] == 4, "their possible cost is recorded"
 
 
 class _Watching(Observer):

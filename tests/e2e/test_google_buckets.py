@@ -1,4 +1,4 @@
-"""Google's buckets, by the XML interface that Google and Amazon share: here it is Moto that speaks it."""
+"""Google's buckets, through the XML API that Google and Amazon share, served by Moto here."""
 
 import json
 import urllib.request
@@ -14,7 +14,7 @@ serialization = pytest.importorskip("cryptography.hazmat.primitives.serializatio
 
 @pytest.fixture(scope="module")
 def bucket(s3_server: str) -> S3:
-    """Moto takes no `%2D` in a bucket's name, and lets only those read who sign, or what is public."""
+    """Moto accepts no `%2D` in a bucket's name, and unsigned requests only for public objects."""
     name = "documents"
     urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{name}", method="PUT")).close()
     bucket = S3(s3_server, name)
@@ -25,7 +25,7 @@ def bucket(s3_server: str) -> S3:
 
 @pytest.fixture
 def program(llmbatch: Program, bucket: S3) -> Program:
-    """With a key file as Google hands them out."""
+    """With a key file as Google issues them."""
     llmbatch.env["GOOGLE_APPLICATION_CREDENTIALS"] = str(key_file(llmbatch.folder / "key.json"))
     llmbatch.env["STORAGE_EMULATOR_HOST"] = bucket.endpoint
     return llmbatch

@@ -1,4 +1,4 @@
-"""`llmbatch input`: what would be read, without a key; and the same told when a run reads it."""
+"""`llmbatch input` shows what would be read, without a key; a run reports the same."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Doubtful rows that are voted on before they go to people."""
+"""Doubtful rows that a jury votes on before review."""
 
 from collections import Counter
 from typing import Any
@@ -34,7 +34,7 @@ def test_doubtful_rows_are_voted_on_once_and_the_cost_is_shown(llmbatch: Program
     assert (server.requests, done.json["session"]["requests"]) == (20 + 2 * doubtful, 2 * doubtful)
     of_jury = [line for line in lines if line.arm == JURY]
     assert Counter(line.model for line in of_jury) == {"gpt-5.4": doubtful, "gpt-5.4-mini": doubtful}
-    assert all(line.attempts == 1 and line.output_tokens and line.cost_usd for line in of_jury), "each has its own bill"
+    assert all(line.attempts == 1 and line.output_tokens and line.cost_usd for line in of_jury), "each has its own cost"
     assert jury["cost_usd"] == pytest.approx(sum(line.cost_usd or 0 for line in of_jury))
     assert done.json["usage"]["cost_usd"] == pytest.approx(sum(line.cost_usd or 0 for line in lines))
     low, high = (sum(arm["cost_usd"][end] for arm in arms) for end in ("low", "high"))
@@ -66,7 +66,7 @@ def test_the_run_s_own_model_votes_with_answers_that_vary(llmbatch: Program, end
 
 
 def test_votes_cast_before_a_kill_are_not_paid_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    """The ledger is cut as a kill leaves it: before a vote, between two, and behind them."""
+    """The ledger is truncated as after a kill: before a vote, between two, and after them."""
     server = endpoint()
     whole = voted(llmbatch, server.url, *JURORS, rows=2, below="1").json
     ledger = llmbatch.folder / "docs.llmbatch" / "ledger.jsonl"
@@ -93,7 +93,7 @@ def test_a_row_with_missing_votes_is_in_review_with_its_first_answer(
     line = lines_of(ledger)[0]
     assert (row["category"], row["confidence"]) == (line.category, line.confidence)
     more = voted(llmbatch, server.url, "--jury", "gpt-5.4,gpt-6-sol", below="1")
-    assert more.json["session"]["requests"] == 1, "another jury takes over the votes that there are"
+    assert more.json["session"]["requests"] == 1, "another jury reuses the existing votes"
 
 
 def test_a_vote_that_fails_leaves_the_others_to_decide(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -149,7 +149,7 @@ def test_labels_listed_by_number_are_voted_on_by_name(
     names = {vote.category for line in lines for vote in line.votes}
     assert names
     assert all(not name.isdecimal() for name in names)
-    assert max(line.attempts for line in lines) == (1 if candidates == "10" else 2), "a request a level"
+    assert max(line.attempts for line in lines) == (1 if candidates == "10" else 2), "one request per level"
 
 
 def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -1,4 +1,4 @@
-"""Other makers' rate limits, refusals and queues, over real sockets: all rows, and no request more than needed."""
+"""Other providers' rate limits, refusals and queues, over real sockets: all rows, with no superfluous request."""
 
 import threading
 import time
@@ -122,4 +122,4 @@ def test_concurrency_stays_low_against_a_server_that_queues(llmbatch: Program, s
     with scripted(script) as endpoint:
         done = classified(llmbatch, endpoint.url)
     assert (done.code, len(endpoint.asked)) == (0, ROWS)
-    assert max(most[ROWS // 2 :]) <= 8 * slots + 8, "on a busy machine, too"
+    assert max(most[ROWS // 2 :]) <= 8 * slots + 8, "even on a busy machine"

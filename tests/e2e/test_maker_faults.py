@@ -1,4 +1,4 @@
-"""Faults in other makers' words, through the real client: each gets what it means."""
+"""Faults in other providers' wording, through the real client: each is classified correctly."""
 
 from collections import Counter
 

@@ -12,7 +12,7 @@ from tests.e2e.program import Program, documents, read_rows, views, write_rows
 
 
 def _kept(folder: Path) -> dict[str, bytes]:
-    """What a folder holds, file by file, folders below it included; the lock tells who had it last."""
+    """The files below a folder and their content, without the lock, which names its last holder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""Against an endpoint that enforces its limits, told nothing: all rows, and next to no refusals."""
+"""An endpoint enforces limits that the run is not given: all rows are labelled, with next to no refusals."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Several rows in a request: every row has its own outcome, cost and place in the accounts."""
+"""Several rows in a request: every row has its own outcome, cost and ledger line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.ledgers import ledger_rows
 
 COUNT = 60
 PRICE = "1,1,5"
-"""Of which the endpoint's own counts give the bill."""
+"""With these prices, the endpoint's own counts give the bill."""
 PACKED = ("--rows-per-request", "8")
 
 
@@ -43,7 +43,7 @@ def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_lower_cost(
     assert accounted(run) == list(range(COUNT))
     assert server.requests - asked == done.json["usage"]["requests"] < COUNT / 4
     assert done.json["usage"]["cost_usd"] < single["cost_usd"] * 0.7
-    assert llmbatch(*command).json["session"]["requests"] == 0, "another way pays for no row again"
+    assert llmbatch(*command).json["session"]["requests"] == 0, "sending singly pays for no row again"
 
 
 def test_costs_are_split_exactly_whatever_happens_to_packs(
@@ -87,7 +87,7 @@ def test_after_a_kill_the_rows_of_a_pack_are_possibly_billed_once_and_sent_again
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
     usage = done.json["usage"]
-    assert usage["possibly_billed_requests"] <= 2 * 8, "rows of the packs that were in flight"
+    assert usage["possibly_billed_requests"] <= 2 * 8, "rows of the packs in flight"
     stats = server.stats
     billed_usd = (stats["prompt_tokens"] + 5 * stats["completion_tokens"]) / 1e6
     assert billed_usd <= usage["cost_usd"] + usage["possibly_billed_usd"] + 1e-9

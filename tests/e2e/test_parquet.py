@@ -1,4 +1,4 @@
-"""Results as Parquet: the input's types, else those of the values."""
+"""Results as Parquet: with the input's types, or else those of the values."""
 
 import datetime as dt
 import io

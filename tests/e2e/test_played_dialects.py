@@ -1,4 +1,4 @@
-"""A run against each maker that the offline endpoint plays: every row gets its label, whatever the maker's ways are."""
+"""A run against each provider that the offline endpoint simulates: every row gets its label."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The prefix that a run began with is the one that it goes on with."""
+"""A run keeps the prefix that it started with."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows

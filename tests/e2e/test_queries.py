@@ -1,4 +1,4 @@
-"""A query as the input: its rows are copied once, and the run is about the copy until it has come to its end."""
+"""A query as the input: its rows are copied once, and the run uses the copy until it is complete."""
 
 import json
 import signal
@@ -153,7 +153,7 @@ def test_a_query_that_fails_leaves_nothing_behind(llmbatch: Program, arguments: 
 
 
 def add_table(file: Path, count: int = 2) -> str:
-    """A file with tickets; its address from beside it."""
+    """A file with tickets; returns its URL relative to its folder."""
     database = SqliteDatabase("", str(file))
     database.execute("create table tickets (id integer, body text, price numeric(9, 2))")
     add(database, count)

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: reported with file and line, kept with their fields, and tried again by another run."""
+"""Rows that cannot be used: reported with file and line, saved with their fields, and retried by another run."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The page of a real run."""
+"""The report page of a real run."""
 
 import json
 import re

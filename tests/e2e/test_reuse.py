@@ -1,4 +1,4 @@
-"""`--reuse`: what an earlier run was answered is not asked again, and a store that fails stops nothing."""
+"""`--reuse`: answers of earlier runs are not requested again, and a failing cache stops nothing."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def test_a_second_run_uses_the_firsts_answers(llmbatch: Program, endpoint: Start
 
     write_rows(llmbatch.folder / "two.jsonl", [*rows, rows[0], {"id": "new", "text": "A new document about a court."}])
     second = llmbatch("classify", "two.jsonl", *options)
-    assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not kept"
+    assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not cached"
     assert (second.json["session"]["reused"], second.json["session"]["from_earlier_runs"]) == (10, 10)
     assert 0 < second.json["usage"]["cost_usd"] < first["usage"]["cost_usd"] / 2
     lines = {line["row"]: line for line in ledger_rows(llmbatch.folder / "two.llmbatch" / "ledger.jsonl")}
@@ -74,8 +74,8 @@ def test_a_damaged_cache_is_reported_once_and_the_run_continues(
     store = tmp_path / "answers.sqlite"
     store.write_bytes(os.urandom(50_000))
     assert classify([row["text"] for row in documents(5)], base_url=endpoint().url, reuse=store).ok
-    (told,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
-    assert "continues without it" in told
+    (warning,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
+    assert "continues without it" in warning
 
 
 def test_a_cache_damaged_during_a_run_stops_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:

@@ -19,7 +19,7 @@ Review = Callable[[str], Any]
 
 
 def press(key: str, terminal: Any, log: Path, lines: int) -> None:
-    """Press a key and wait until the log has so many lines."""
+    """Press a key and wait until the log has this many lines."""
     terminal.send(key)
     deadline = time.monotonic() + 60
     while len(read_rows(log)) < lines:
@@ -30,7 +30,7 @@ def press(key: str, terminal: Any, log: Path, lines: int) -> None:
 
 @pytest.fixture
 def review(llmbatch: Program) -> Iterator[Review]:
-    """Opens the review application in a terminal of its own, and waits until it shows a row."""
+    """Opens the review application in its own terminal, and waits until it shows a row."""
     open_ones = []
 
     def start(reviewer: str) -> Any:
@@ -113,7 +113,7 @@ def test_a_decision_outlives_the_prompt_the_model_and_the_row_number(
     (result,) = views(llmbatch.folder / "docs.llmbatch")["results"]
     assert (result["row"], result["category"], result["reviewer"]) == (1, "marketing", "ana")
     estimated = llmbatch("estimate", "docs.jsonl", "--model", "gpt-5.4", "--json").json
-    assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates know it too"
+    assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates count the decision too"
     write_rows(llmbatch.folder / "gold.jsonl", [{"id": row["id"], "label": "legal"} for row in rows])
     judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl")
     assert "judged are the model's answers, not the labels that people gave 1 row" in judged.out

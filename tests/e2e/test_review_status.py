@@ -1,4 +1,4 @@
-"""Whether a row needs review is decided where it is shown; the ledger says ok or failed."""
+"""Whether a row needs review is decided when it is shown; the ledger only says ok or failed."""
 
 import asyncio
 import json

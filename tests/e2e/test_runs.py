@@ -1,4 +1,4 @@
-"""Run folders afterwards: retry, show, export; and the Python API."""
+"""Commands on finished run folders: retry, show, export; and the Python API."""
 
 import csv
 import json
@@ -78,7 +78,9 @@ def test_a_failed_file_can_be_an_input_again(llmbatch: Program, endpoint: StartE
     )
     assert done.code == 0, done.err
     own = llmbatch("classify", "docs.llmbatch/failed.jsonl", "--offline", "--out", "docs.llmbatch")
-    assert (own.code, len(views(llmbatch.folder / "docs.llmbatch")["failed"])) == (2, 1), "it would be replaced"
+    assert (own.code, len(views(llmbatch.folder / "docs.llmbatch")["failed"])) == (2, 1), (
+        "it would overwrite its own input"
+    )
     (result,) = views(llmbatch.folder / "again")["results"]
     assert (result["id"], result["team"]) == ("d-1", "a")
     assert "error" not in result

@@ -1,4 +1,4 @@
-"""A server that echoes the key wherever it can: nothing that is written or shown holds it."""
+"""A server that echoes the key wherever it can: nothing written or shown contains it."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def echo() -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """A test says nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Echo)
     thread = threading.Thread(target=server.serve_forever)

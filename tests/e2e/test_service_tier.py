@@ -1,4 +1,4 @@
-"""`--service-tier`: asked for, waited for, priced by what is served, reported where a model or endpoint has none."""
+"""`--service-tier`: requested, waited for, priced by the tier served, reported if a model or endpoint has none."""
 
 import json
 from typing import Any
@@ -124,8 +124,8 @@ def test_the_task_sets_the_tier_and_the_command_line_overrides_it(llmbatch: Prog
 
 
 def test_a_failed_row_is_retried_at_the_runs_tier_or_at_another(llmbatch: Program) -> None:
-    odd = Reply(400, {"error": {"message": "computer says no"}})
-    with scripted(lambda asked: odd if "case 1." in asked.text else answer(service_tier="flex")) as served:
+    bad_request = Reply(400, {"error": {"message": "computer says no"}})
+    with scripted(lambda asked: bad_request if "case 1." in asked.text else answer(service_tier="flex")) as served:
         assert classified(llmbatch, served.url, *FLEX).code == 3
         for options in ((), ("--service-tier", "default")):
             llmbatch("retry", "docs.llmbatch", "--base-url", served.url, *options)

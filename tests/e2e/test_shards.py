@@ -1,4 +1,4 @@
-"""A run in shards: one command each, in processes of their own; together they are one run."""
+"""A run in shards: one process each; together they are one run."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def run(llmbatch: Program) -> Path:
 
 
 def in_one_second(one: Path, other: Path) -> None:
-    """Have both records say that they changed when the second did."""
+    """Give both records the modification time of the second."""
     changed = {"updated_at": json.loads(other.read_text())["updated_at"]}
     rewrite(one, lambda record: record | changed)
 
@@ -65,7 +65,7 @@ def test_killed_and_redivided_shards_give_the_same_run_as_one_process(
         assert done.code == 0, done.err
         reported.append(len(accounted(run / f"shard-{number}-of-3")))
     assert sum(reported) == COUNT + 1
-    assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
+    assert server.requests == COUNT + in_flight, "only requests in flight are sent again"
     in_one_second(shards[0] / "run.json", run / "shard-2-of-3" / "run.json")
     merged = llmbatch("merge", "docs.llmbatch", "--json")
     assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)
@@ -75,7 +75,7 @@ def test_killed_and_redivided_shards_give_the_same_run_as_one_process(
     for name in VIEWS:
         assert (run / name).read_bytes() == (llmbatch.folder / "undivided" / name).read_bytes(), name
     before = server.requests
-    assert llmbatch(*command).code == 3, "the whole run goes on from there, and the unreadable row stays one"
+    assert llmbatch(*command).code == 3, "the merged run resumes from there, and the unreadable row stays unreadable"
     assert server.requests == before
 
 
@@ -89,7 +89,7 @@ def test_commands_on_the_run_include_its_shards(llmbatch: Program, endpoint: Sta
     assert read_rows(run / "shard-1-of-2" / "failed.jsonl")
     assert llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json").json["rows"]["failed"] == 0
     again = llmbatch("retry", "docs.llmbatch/shard-1-of-2", "--base-url", server.url, "--json").json
-    assert (again["rows"]["failed"], again["session"]["requests"]) == (0, 0), "they have been answered meanwhile"
+    assert (again["rows"]["failed"], again["session"]["requests"]) == (0, 0), "those rows were answered meanwhile"
     assert accounted(run) == list(range(COUNT + 1))
 
 
@@ -192,7 +192,7 @@ def test_one_limit_holds_for_all_shards_even_if_one_is_killed(
     processes[0].kill()
     for process in processes:
         process.communicate()
-    assert processes[1].returncode == 5, "less than all rows can be paid for"
+    assert processes[1].returncode == 5, "the limit does not cover all rows"
     assert llmbatch(*command, "--shard", "1/2").code == 5
     sent = server.requests
     assert sent < COUNT
@@ -200,10 +200,10 @@ def test_one_limit_holds_for_all_shards_even_if_one_is_killed(
         again = llmbatch("classify", *command[1:-1], "--shard", shard)
         assert again.code == 5
         assert "--max-cost $0.05 is reached" in again.err
-    assert server.requests == sent, "what all have spent so far is in their ledgers, once no session is alive"
+    assert server.requests == sent, "with no session running, the ledgers hold all that was spent"
     billed = server.stats["prompt_tokens"] + server.stats["completion_tokens"]
     assert 0.03 < billed / 1e6 <= 0.05
-    assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without it, the rest is labelled"
+    assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without the limit, the rest is labelled"
 
 
 @pytest.mark.usefixtures("run")

@@ -1,4 +1,4 @@
-"""The program in its shell: its version, its help, and the completion of what is typed."""
+"""The program in a shell: version, help and completion."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""Examples chosen for each document, before it in its message."""
+"""Examples chosen for each document, in front of it in its message."""
 
 import json
 import re
@@ -72,7 +72,7 @@ def test_the_most_similar_precede_the_document_and_the_prefix_is_the_same_for_al
         options: dict[str, Any] = {"task": task, "base_url": server.url, "out": tmp_path / "run", "concurrency": 1}
         classify(texts, **options, examples="similar:2")
         classify(texts, **options, examples="similar:2")
-        assert len(server.asked) == 3, "nothing is asked twice"
+        assert len(server.asked) == 3, "nothing is sent twice"
         messages = {json.dumps(asked.body["messages"][0]) for asked in server.asked}
         asked_about = {text: asked.text for asked in server.asked for text in texts if f"{text}\n</document>" in
                        asked.text[-80:]}  # fmt: skip
@@ -80,7 +80,7 @@ def test_the_most_similar_precede_the_document_and_the_prefix_is_the_same_for_al
     assert len(messages) == 1
     (prefix,) = messages
     assert "It meows." in prefix
-    assert "kitten" not in prefix, "the pool is not in it"
+    assert "kitten" not in prefix, "the pool is not in the prefix"
     assert sent[0] == (
         "# Examples like this document\n"
         '<document>\nKittens sleep in baskets.\n</document>\n{"category":"cat","percent":95}\n\n'
@@ -88,7 +88,7 @@ def test_the_most_similar_precede_the_document_and_the_prefix_is_the_same_for_al
         f"<document>\n{PURRS}\n</document>"
     )
     assert "The puppy barks at the postman." in sent[1].split("<document>")[-2]
-    assert sent[2].count("My kitten purrs all day.") == 1, "a document is no example for itself"
+    assert sent[2].count("My kitten purrs all day.") == 1, "a document is not an example for itself"
 
 
 def test_settings_that_change_the_examples_change_the_key(task: Path) -> None:
@@ -97,7 +97,7 @@ def test_settings_that_change_the_examples_change_the_key(task: Path) -> None:
     assert len({*fingerprints, plan_of(task, 2).fingerprint}) == 4
     assert plan_of(task, None).fingerprint == plan_of(task, 0).fingerprint
     task.write_text(TASK.replace("[[pool]]", "[model]\nsimilar_examples = 2\n\n[[pool]]", 1))
-    assert plan_of(task, None).similar is not None, "the task may ask for it"
+    assert plan_of(task, None).similar is not None, "the task may set it"
 
 
 def test_examples_count_in_the_estimate_and_in_the_space_for_a_document(task: Path, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_batches_send_them_too(
 
 
 def decided(run: Path, label: str, *, row: int = 0) -> None:
-    """A person decides a row of the run."""
+    """Record a human decision about a row of the run."""
     write_rows(run / "decided.jsonl", [{"id": row, "decision": label}])
     with opened(run) as review:
         import_decisions(review, run / "decided.jsonl", reviewer="ana", decided_at="2026-11-27T20:00:00Z")
@@ -166,7 +166,7 @@ def test_human_decisions_become_examples_without_sending_any_row_again(task: Pat
         classify(tmp_path / "docs.jsonl", **options, base_url=server.url)
         noon, same = (asked.text for asked in server.asked[2:])
     assert '<document>\nRex howls at the moon.\n</document>\n{"category":"dog","percent":95}' in noon
-    assert "Rex" not in same, "a text that differs in case and space alone would give its label away"
+    assert "Rex" not in same, "a text that differs only in case and space would give the label away"
 
 
 def test_with_retrieved_labels_examples_use_the_numbers_of_the_document_s_list(
@@ -185,7 +185,7 @@ def test_with_retrieved_labels_examples_use_the_numbers_of_the_document_s_list(
     shown = re.findall(r'I saw a (\w+) today.\n</document>\n{"category":"(\d)"', first)
     assert {listed[number] for _, number in shown} == {"zebra", "horse"}
     assert all(listed[number] == name for name, number in shown), "each has the number of its own label"
-    assert "zebra today" not in wider, "what is not on the list is no example"
+    assert "zebra today" not in wider, "a label that is not on the list gives no example"
     served = endpoint()
     done = classify([f"I saw a {name} yesterday." for name in ANIMALS], **options, base_url=served.url)
     assert [result.category for result in done] == ANIMALS

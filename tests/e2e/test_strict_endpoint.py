@@ -1,4 +1,4 @@
-"""Runs against an endpoint as strict as the real one: what it refuses is got over, reported, and asked for once."""
+"""Runs against an endpoint as strict as the real one: each refusal is handled, reported, and met only once."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows

@@ -1,4 +1,4 @@
-"""`llmbatch export --to`: the views of a run become tables of a database, all at once or not at all."""
+"""`llmbatch export --to`: the outputs of a run become database tables, all or none."""
 
 from collections.abc import Sequence
 from pathlib import Path

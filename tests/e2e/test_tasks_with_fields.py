@@ -1,4 +1,4 @@
-"""A task with several fields, from the first run to review and evaluation, as its user works with it."""
+"""A task with several fields, from the first run to review and evaluation."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def test_each_field_has_its_column_and_nothing_is_sent_twice(labelled: Program) 
         assert isinstance(row["length"], int)
         assert isinstance(row["good"], bool)
         assert row["confidence"] == min(row["confidences"][name] for name in NAMES)
-    assert any(not row["names"] for row in found["results"]), "no label fits, and that is an answer"
+    assert any(not row["names"] for row in found["results"]), "that no label fits is an answer"
     again = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "run", "--json")
     assert (again.code, again.json["session"]["requests"]) == (0, 0)
 

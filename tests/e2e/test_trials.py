@@ -1,4 +1,4 @@
-"""Canaries, escalation and drift, as somebody would try them before a night run."""
+"""Canaries, escalation and drift, as a user would try them before a long run."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, views, write_rows
@@ -46,7 +46,7 @@ def test_doubtful_rows_go_to_a_stronger_model_before_review(llmbatch: Program, e
     done = llmbatch(*command, "--escalate-to", "gpt-5.4")
     escalation = done.json["escalation"]
     assert (escalation["model"], escalation["rows"]) == ("gpt-5.4", before)
-    assert done.json["session"]["requests"] == before, "the others are not asked again"
+    assert done.json["session"]["requests"] == before, "the others are not sent again"
     assert llmbatch(*command, "--escalate-to", "gpt-5.4").json["session"]["requests"] == 0
     labelled = views(llmbatch.folder / "docs.llmbatch")
     assert len(labelled["results"]) + len(labelled["review"]) == 40
@@ -135,8 +135,8 @@ def test_calibrating_a_run_later_is_not_drift(llmbatch: Program, endpoint: Start
     calibrated = llmbatch("calibrate", "docs.llmbatch", "--gold", "docs.jsonl", "--label-field", "label")
     assert calibrated.code == 0, calibrated.err
     other = llmbatch(*classify, "--out", "other", "--baseline", "docs.llmbatch")
-    assert other.json["drift"]["significant"] == [], "though the other one is not calibrated yet"
+    assert other.json["drift"]["significant"] == [], "although the baseline is not calibrated yet"
     again = llmbatch(*classify)
     assert again.json["session"]["requests"] == 0
     shown = llmbatch("show", "docs.llmbatch", "--against", "other", "--json")
-    assert shown.json["drift"]["significant"] == [], "nor when it is the one that is looked at"
+    assert shown.json["drift"]["significant"] == [], "nor in the other direction"

@@ -1,4 +1,4 @@
-"""A run folder names files: those of one's own folder are followed wherever it goes, those of a stranger's are not."""
+"""A run folder names files: these are read if the folder is one's own, even if moved, not if it is a stranger's."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def run(llmbatch: Program) -> Program:
 
 
 def change(folder: Path, **fields: Any) -> None:
-    """Write into a run folder's record what anybody can write into it."""
+    """Write values into a run folder's record, as anyone could."""
     record = json.loads((folder / "run.json").read_bytes())
     changed = {"format": FORMAT, **{name: value for name, value in record.items() if name != "crc32"}, **fields}
     (folder / "run.json").write_bytes(seal(json.dumps(changed, separators=(",", ":")).encode()))
@@ -88,7 +88,7 @@ def test_task_paths_from_a_strangers_folder_are_not_written_to(run: Program, end
     again = llmbatch("classify", "docs.jsonl", "--base-url", url, "--prompt", "mine.toml", "--out", "got")
     assert again.code == 0, again.err
     refused = llmbatch("canary", "promote", "got")
-    assert refused.code == 2, "going on with a stranger's folder vouches for no path in it"
+    assert refused.code == 2, "resuming in a stranger's folder does not make its paths trusted"
     assert victim.read_text() == "precious"
     assert not (llmbatch.folder / "new.toml").exists()
     assert llmbatch("canary", "promote", "own copy").code == 0
@@ -131,7 +131,7 @@ def test_an_input_the_user_names_for_a_folder_is_remembered(got: Program) -> Non
     assert len(read_rows(folder / "results.jsonl")) == 2
     assert got("export", "got").code == 0
     change(folder, inputs=[str(got.folder / "id_ed25519")])
-    assert got("export", "got").code == 2, "a mark stands for what it was made for"
+    assert got("export", "got").code == 2, "trust covers only the paths it was given for"
 
 
 def test_trusting_a_folder_is_remembered(run: Program) -> None:
@@ -189,4 +189,4 @@ def test_a_run_folder_that_is_a_symbolic_link_is_not_written_through(run: Progra
     assert (refused.code, "symbolic link" in refused.err) == (2, True), refused.err
     assert list((run.folder / "mine").iterdir()) == []
     assert run("classify", "got/docs.jsonl", "--offline", "--out", "mine").code == 0
-    assert run("classify", "got/docs.jsonl", "--offline").code == 0, "now it leads to a run folder of one's own"
+    assert run("classify", "got/docs.jsonl", "--offline").code == 0, "now the link leads to one's own run folder"

@@ -1,4 +1,4 @@
-"""What an endpoint does not report reads so everywhere: it is not known, which is not 0."""
+"""What an endpoint does not report is shown as unknown everywhere, not as 0."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def page(run: Program) -> str:
 
 
 def everywhere(run: Program) -> list[str]:
-    """The figures as `show`, `spend` and the report page have them."""
+    """The figures of `show`, `spend` and the report page."""
     return [run("show", "docs.llmbatch").out, run("spend").out, page(run)]
 
 

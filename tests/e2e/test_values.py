@@ -1,4 +1,4 @@
-"""What an input holds comes back in all views, and in tables for spreadsheets, as it was."""
+"""Values of an input are unchanged in all outputs and in tables for spreadsheets."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def test_numbers_and_ids_are_unchanged_in_every_output(llmbatch: Program, endpoi
     again = llmbatch(
         "classify", run / "failed.jsonl", "--base-url", server.url, "--out", "again", "--review-below", "0"
     )
-    assert again.code == 3, "the row that could not be read stays so"
+    assert again.code == 3, "the unreadable row stays unreadable"
     (result,) = (llmbatch.folder / "again" / "results.jsonl").read_text().splitlines()
     assert f'"score":{NUMBERS[0]},' in result
 

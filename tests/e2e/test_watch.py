@@ -1,4 +1,4 @@
-"""A folder that is watched: files are labelled as they come, in one run folder, until a signal comes."""
+"""A watched folder: files are labelled as they arrive, in one run folder, until a signal arrives."""
 
 import signal
 

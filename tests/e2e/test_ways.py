@@ -1,4 +1,4 @@
-"""What a run costs on each way, and `--cheapest`, which takes the best one."""
+"""What a run costs by each way of sending, and `--cheapest`, which chooses one."""
 
 from typing import Any
 

@@ -76,13 +76,15 @@ def test_no_secret_of_a_url_is_saved_or_shown(llmbatch: Program, server: FileSer
     failed = llmbatch("classify", url.replace("docs", "other"), *arguments)
     server.script = known
     assert failed.code == 2
-    told = b"".join([*(p.read_bytes() for p in llmbatch.folder.rglob("*") if p.is_file()), *map(str.encode, done.out)])
-    told += (done.err + done.out + failed.err).encode()
-    assert not [secret for secret in SECRETS if secret.encode() in told]
-    assert b"docs.jsonl?part=7" in told
+    written = b"".join(
+        [*(p.read_bytes() for p in llmbatch.folder.rglob("*") if p.is_file()), *map(str.encode, done.out)]
+    )
+    written += (done.err + done.out + failed.err).encode()
+    assert not [secret for secret in SECRETS if secret.encode() in written]
+    assert b"docs.jsonl?part=7" in written
     assert server.asked[0].path == f"/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
-    resigned = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
-    assert (resigned.code, "unchanged, not downloaded" in resigned.err) == (0, True), resigned.err
+    signed_again = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
+    assert (signed_again.code, "unchanged, not downloaded" in signed_again.err) == (0, True), signed_again.err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_stopped_run_resumes_after_its_url_has_expired(
     done = llmbatch("classify", url, "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 6), done.err
     assert "continuing with the copy of" in " ".join(done.err.split())
-    assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run has come to its end"
+    assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run is complete"
 
 
 def test_a_strangers_folder_fetches_nothing(llmbatch: Program, server: FileServer, tmp_path: Path) -> None:
@@ -182,13 +184,13 @@ def test_python_accepts_a_url(server: FileServer, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_download_is_resumed(llmbatch: Program, server: FileServer, end: signal.Signals) -> None:
-    body, is_over = lines(40), threading.Event()
-    server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=is_over.wait)
+    body, finished = lines(40), threading.Event()
+    server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=finished.wait)
     program = llmbatch.start("classify", server.url("/docs.jsonl"), "--offline")
     wait_until(lambda: any(part.stat().st_size == 2_000 for part in llmbatch.folder.glob("*/download-*.part")), program)
     program.send_signal(end)
     program.communicate()
-    is_over.set()
+    finished.set()
     server.script = lambda asked: ranged(body, asked, {"ETag": '"1"'})
     assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
     assert server.asked[-1].headers["Range"] == "bytes=2000-"

@@ -1,4 +1,4 @@
-"""The promises, whatever people do and in whatever order."""
+"""The guarantees hold, whatever users do and in whatever order."""
 
 from itertools import count
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_the_guarantees_hold_through_any_history(tmp_path: Path, endpoint: Start
             deadline=None,
             derandomize=not IS_TORTURE,
             database=None,
-            phases=(Phase.generate,),  # a shorter history is seldom worth the minutes that it takes to find
+            phases=(Phase.generate,),  # finding a shorter history is seldom worth the minutes that it takes
             suppress_health_check=list(HealthCheck),
         ),
     )
