@@ -33,7 +33,7 @@ def test_other_endpoints_wordings_are_understood(llmbatch: Program, endpoint: St
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
     assert (served.stats["batches"], served.stats["most_asked"]) == (4, 1), (
-        "one lost batch was found, one file was truncated"
+        "one lost batch was found, one was cancelled"
     )
 
 

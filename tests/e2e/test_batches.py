@@ -62,7 +62,7 @@ def test_with_a_wait_one_command_submits_and_collects(llmbatch: Program, endpoin
     assert done.json["rows"]["ok"] == ROWS
 
 
-def test_rows_with_the_same_text_are_asked_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_rows_with_the_same_text_are_sent_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3) * 4)
     served = endpoint()
     done = batched(llmbatch, served, "--batch-wait", "1h")
@@ -191,7 +191,7 @@ def test_a_missing_output_is_reported_and_its_rows_are_sent_again(llmbatch: Prog
     assert done.json["rows"]["ok"] == ROWS
 
 
-def test_a_vanished_batch_stops_the_run_with_both_ways_out(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_vanished_batch_stops_the_run_and_both_remedies_are_named(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_vanished@1")
     batched(llmbatch, served, rows=5)
     done = batched(llmbatch, served)

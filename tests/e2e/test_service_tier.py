@@ -57,7 +57,7 @@ def test_missing_capacity_is_waited_out_and_costs_nothing(
     assert {retry["error"] for line in ledger(llmbatch) for retry in line.get("retries", ())} == {"overloaded"}
 
 
-def test_capacity_that_never_comes_ends_the_run_within_max_wait_and_names_the_way_out(
+def test_lasting_lack_of_capacity_ends_the_run_within_max_wait_and_names_the_remedy(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     done = classified(llmbatch, endpoint("--fault", "flex_unavailable=100%").url, *FLEX, "--max-wait", "1")

@@ -129,7 +129,7 @@ def test_impossible_options_are_refused_before_anything_is_sent(task: Path, tmp_
         classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples="similar:2")
 
 
-def test_batches_send_them_too(
+def test_batches_include_the_examples(
     task: Path, tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_loop, "_FIRST_POLL_S", 0.01)
