@@ -1,4 +1,4 @@
-"""Commands that send rows in batches, and what their folders hold then."""
+"""Run commands that send rows in batches, and read the resulting run folders."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A program in a folder of its own, and endpoints to point it at."""
+"""Fixtures: the program in its own folder, and offline endpoints."""
 
 import argparse
 import asyncio
@@ -29,7 +29,7 @@ StartEndpoint = Callable[..., Endpoint]
 
 @pytest.fixture
 def endpoint(endpoints: "_Endpoints") -> Iterator[StartEndpoint]:
-    """Starts offline endpoints by the options of `llmbatch simulate`: `endpoint("--fault", "quota@1")`."""
+    """Starts offline endpoints with options of `llmbatch simulate`: `endpoint("--fault", "quota@1")`."""
     running: list[Simulator] = []
 
     def start(*arguments: str) -> Endpoint:
@@ -45,14 +45,14 @@ def endpoint(endpoints: "_Endpoints") -> Iterator[StartEndpoint]:
 
 @pytest.fixture(scope="session")
 def endpoints() -> "Iterator[_Endpoints]":
-    """The real server on real sockets; in a thread, since its start as a process would be half of a test's time."""
+    """The real server on real sockets; in a thread, as starting a process would take half of a test's time."""
     running = _Endpoints()
     yield running
     running.close()
 
 
 class _Endpoints:
-    """An event loop in a thread of its own."""
+    """An event loop in its own thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -1,12 +1,12 @@
-"""Forks processes that have imported all that a run needs, and runs the commands of tests in them.
+"""Forks processes with all imports of a run done, and runs the tests' commands in them.
 
     python -m tests.e2e.fork_server SOCKET FILE
 
-serves at the path SOCKET, on which the open FILE listens.
+serves at the path SOCKET; FILE is the number of the open listening socket.
 
-A command finds a process as the program does at its start: its own folder, environment, arguments and standard
-streams, and nothing of the command before. A process ends with a command that leaves something behind (a thread, a
-file, a child, a function to call at exit) or that changes it for good.
+Each command starts as in a new process: with its own folder, environment, arguments and standard streams, and no
+state of the previous command. A process is not reused after a command that leaves something behind (a thread, an open
+file, a child, an exit handler) or that changes the process permanently.
 """
 
 import atexit
@@ -47,11 +47,11 @@ from tests.torture.steps import die_at
 
 _LONGEST_REQUEST = 1 << 20
 _ALONE_AFTER_S = 10.0
-"""How soon the server notices that the tests were killed."""
+"""How soon the server notices that the tests were killed, in seconds."""
 _MOST_COMMANDS = 50
-"""Of one process, which keeps what its commands leave in cycles: the program leaves that to its end."""
+"""Per process: garbage in cycles accumulates, since the program never collects it before it exits."""
 _FOR_GOOD = frozenset({DIES_AT, SURROUNDINGS, WRITTEN, "PYTHONPATH"})
-"""Variables that change a process for good."""
+"""Variables that change a process permanently."""
 _REALLY_STARTS = own_program._START
 _LOADED_LATE = (
     "_codecs_cn",
@@ -115,17 +115,17 @@ _LOADED_LATE = (
 
 @dataclass(slots=True)
 class _Process:
-    """One that commands run in."""
+    """A process that runs commands."""
 
     number: int
     commands: socket.socket
-    """Takes commands, gives their exit codes."""
+    """Receives commands, returns their exit codes."""
     client: socket.socket
-    """Waits for the present one."""
+    """The client of the current command."""
 
 
 class _Server:
-    """Gives each command a process, and forks one where none is idle."""
+    """Assigns each command to an idle process, or forks a new one."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
@@ -134,7 +134,7 @@ class _Server:
         self._selector.register(listening, selectors.EVENT_READ, self._begin)
 
     def serve(self, started_by: int) -> socket.socket:
-        """Serve until this process ends. Returns in the forks alone: where the commands of each arrive."""
+        """Serve until this process ends. Returns only in forks: the socket on which their commands arrive."""
         while True:
             ready = self._selector.select(_ALONE_AFTER_S)
             if os.getppid() != started_by:
@@ -149,20 +149,20 @@ class _Server:
             process = self._idle.pop()
             process.client = client
         else:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            server_end, process_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             number = os.fork()
             if number == 0:
                 client.close()
-                ours.close()
+                server_end.close()
                 for key in self._selector.get_map().values():
                     assert isinstance(key.fileobj, socket.socket)
                     key.fileobj.close()
                 for file in files:
                     os.close(file)
-                return theirs
-            theirs.close()
-            process = _Process(number, ours, client)
-            self._selector.register(ours, selectors.EVENT_READ, partial(self._answer, process))
+                return process_end
+            process_end.close()
+            process = _Process(number, server_end, client)
+            self._selector.register(server_end, selectors.EVENT_READ, partial(self._answer, process))
         self._selector.register(client, selectors.EVENT_READ, partial(self._pass_on, process))
         socket.send_fds(process.commands, [request], files)
         for file in files:
@@ -170,7 +170,7 @@ class _Server:
         return None
 
     def _answer(self, process: _Process) -> None:
-        """Send the client its exit code. The process waits for the next command, if it has not ended."""
+        """Send the client its exit code. The process becomes idle unless it has ended."""
         code = process.commands.recv(100)
         if code:
             self._idle.append(process)
@@ -178,12 +178,12 @@ class _Server:
             _, status = os.waitpid(process.number, 0)
             code = str(os.waitstatus_to_exitcode(status)).encode()
             self._forget(process.commands)
-        with suppress(OSError):  # it was killed
+        with suppress(OSError):  # the client was killed
             process.client.send(code)
         self._forget(process.client)
 
     def _pass_on(self, process: _Process) -> None:
-        """Pass a signal on to the command, or kill it where its client was killed."""
+        """Forward a signal to the command, or kill the command if its client was killed."""
         number = process.client.recv(1)
         os.kill(process.number, number[0] if number else signal.SIGKILL)
         if not number:
@@ -196,10 +196,10 @@ class _Server:
 
 
 def _run(commands: socket.socket, server: Path) -> None:
-    """Run commands; their offline endpoints are forked by this server too.
+    """Run commands; this server also forks their offline endpoints.
 
     Raises:
-        SystemExit: of the last one.
+        SystemExit: from the last command.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     untouched = _traces()
@@ -210,23 +210,23 @@ def _run(commands: socket.socket, server: Path) -> None:
         request = marshal.loads(raw)
         is_last = count == _MOST_COMMANDS or not _FOR_GOOD.isdisjoint(request["env"])
         constants = json.loads(request["env"].pop(CONSTANTS, "{}"))
-        others = {name: _replaced(name, value) for name, value in constants.items()}
+        others = {name: _replace(name, value) for name, value in constants.items()}
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_IGN if number in request["ignored"] else handler)
-        _dress(request, files, server)
+        _set_up(request, files, server)
         try:
             main()
         except SystemExit as ended:
             if is_last or _traces() != untouched:
                 raise
-            _undress()
+            _release_streams()
             for name, value in others.items():
-                _replaced(name, value)
+                _replace(name, value)
             commands.send(str(int(ended.code or 0)).encode())
 
 
 def _traces() -> tuple[Any, ...]:
-    """What shows that something was left behind."""
+    """State that differs if a command left something behind."""
     try:
         os.waitpid(-1, os.WNOHANG)
         has_children = True
@@ -235,15 +235,15 @@ def _traces() -> tuple[Any, ...]:
     return has_children, threading.active_count(), atexit._ncallbacks(), sorted(Path("/proc/self/fd").iterdir())
 
 
-def _replaced(name: str, value: object) -> object:
-    """Give a module's constant another value. Returns the one before."""
+def _replace(name: str, value: object) -> object:
+    """Set a module's constant. Returns the previous value."""
     module, _, constant = name.rpartition(".")
     before: object = getattr(import_module(module), constant)
     setattr(import_module(module), constant, value)
     return before
 
 
-def _dress(request: dict[str, Any], files: list[int], server: Path) -> None:
+def _set_up(request: dict[str, Any], files: list[int], server: Path) -> None:
     for standard, file in enumerate(files):
         os.dup2(file, standard)
         os.close(file)
@@ -262,7 +262,7 @@ def _dress(request: dict[str, Any], files: list[int], server: Path) -> None:
     really_starts = STARTS_ENDPOINT in os.environ or surroundings
     own_program._START = _REALLY_STARTS if really_starts else client(server, first=2)
     os.environ.pop(STARTS_ENDPOINT, None)
-    _surround(surroundings)
+    _set_limits_and_user(surroundings)
     if (step := os.environ.pop(DIES_AT, None)) is not None:
         number, *calls = step.split()
         die_at(int(number), *calls)
@@ -270,8 +270,8 @@ def _dress(request: dict[str, Any], files: list[int], server: Path) -> None:
         _note_names(os.open(os.environ.pop(WRITTEN), os.O_WRONLY | os.O_CREAT | os.O_APPEND))
 
 
-def _undress() -> None:
-    """Let go of the standard streams: whoever reads them waits for their end."""
+def _release_streams() -> None:
+    """Release the standard streams, so that their readers see the end."""
     sys.stdout.flush()
     sys.stderr.flush()
     sys.stdin = sys.stdout = sys.stderr = None
@@ -282,7 +282,7 @@ def _undress() -> None:
 
 
 def _note_names(log: int) -> None:
-    """Have Python itself report each name. SQLite opens its own files unseen: they go by the database's name."""
+    """Log each opened or renamed path by an audit hook, and SQLite's own files by the name of their database."""
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
         name: object = None
@@ -298,7 +298,7 @@ def _note_names(log: int) -> None:
     sys.addaudithook(note)
 
 
-def _surround(surroundings: dict[str, Any]) -> None:
+def _set_limits_and_user(surroundings: dict[str, Any]) -> None:
     for name, most in surroundings.get("limits", {}).items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
     if (user := surroundings.get("user")) is not None:
@@ -307,23 +307,23 @@ def _surround(surroundings: dict[str, Any]) -> None:
         os.setuid(user)
 
 
-def _put_together(command: Any) -> None:
-    """Have a command, or each of a group, do what it does once before it parses its first command line."""
+def _prepare(command: Any) -> None:
+    """Do a command's one-time setup before its first parse; for a group, that of each subcommand."""
     for parameter in command.params:
         parameter.get_runtime_param()
     for subcommand in getattr(command, "commands", {}).values():
-        _put_together(subcommand)
+        _prepare(subcommand)
 
 
 def _load() -> None:
-    """Import all that commands need, and do once what each would do first."""
+    """Import all that commands need, and do the one-time setup that each would repeat."""
     for late in _LOADED_LATE:
         import_module(late)
-    reserve._LINE_BYTES = 128  # room for a full disk, which takes two of a command's thirty milliseconds to set aside
+    reserve._LINE_BYTES = 128  # reserving space for a full disk takes two of a command's thirty milliseconds
     uvloop.new_event_loop().close()  # the first one makes a pipe for signals
     for name in SUMMARIES:
-        _put_together(load(name))
-    platform.platform()  # which the SDK says in its headers, and for which Python starts `uname`
+        _prepare(load(name))
+    platform.platform()  # the SDK sends it in a header, and Python starts `uname` for it
     load_sdk()
     import_module("openai.resources.batches")
     wordings()
@@ -335,25 +335,25 @@ def _load() -> None:
 
 
 def _end(ended: SystemExit) -> None:
-    """What the interpreter does at its end, without the tenth of a second in which it takes apart what it shares."""
+    """Shut down like the interpreter, but without the tenth of a second of freeing shared memory."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
-        raise ended from None  # the interpreter has words and a code of its own for this
+        raise ended from None  # the interpreter has its own message and exit code for this
     assert isinstance(ended.code, int)
     os._exit(ended.code)
 
 
 if __name__ == "__main__":
-    parent = os.getppid()  # before the seconds of loading, in which it may be killed
+    parent = os.getppid()  # before loading, which takes seconds: the parent may be killed meanwhile
     path, listening = sys.argv[1:]
-    gc.disable()  # nothing of what is loaded here ever goes
+    gc.disable()  # nothing loaded here is ever freed
     _load()
     gc.freeze()
-    session_loop._caller_freezes()  # counts them, which takes as long as a command
+    session_loop._caller_freezes()  # counts the frozen objects, which takes as long as a command
     gc.set_threshold(50_000, 20, 100)
     gc.enable()
     arriving = _Server(socket.socket(fileno=int(listening))).serve(parent)

@@ -1,8 +1,8 @@
-"""llmbatch as processes that start at once: forked from one that has imported all that a run needs.
+"""Starts llmbatch quickly: as forks of a process with all imports of a run done.
 
-Each command has a process to itself with the real command line in it, from `main()` on; what it saves is a second of
-imports, and a tenth to take them all apart again. See `fork_server.py`. A few tests still start the program as a shell
-does, so that a missing import shows.
+Each command runs alone in a process, with the real command line from `main()` on. That saves a second of imports and
+a tenth of a second of shutdown. See `fork_server.py`. A few tests still start the program as a shell does, to detect
+missing imports.
 """
 
 import marshal
@@ -17,22 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)
-"""What is passed on to a command."""
+"""Signals that are forwarded to a command."""
 CONSTANTS = "CONSTANTS_OF_TEST"
-"""Variable with a JSON object: constants of modules that are others in this command, so that small runs do what only
-long ones do."""
+"""Variable with a JSON object: module constants to override in this command, so that small runs do what only long ones
+do."""
 WRITTEN = "NAMES_WRITTEN_OF_TEST"
-"""Variable with a file: the command notes there each name that it opens for writing, makes or renames to."""
+"""Variable with a file: the command appends each path that it opens for writing, creates or renames to."""
 SURROUNDINGS = "SURROUNDINGS_OF_TEST"
 """Variable with a JSON object: the `user` (a number, with no entry in the user database) that this command runs as, and
 its `limits` by their names in `resource`."""
 STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
-"""Variable that has this command start its offline endpoint as it really does, not as a fork."""
+"""Variable that makes this command start its offline endpoint as a real process, not as a fork."""
 DIES_AT = "DIES_AT_OF_TEST"
-"""Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself. Functions of
-`os` may follow, whose calls alone are steps then."""
+"""Variable with a number: the command kills itself at that step (see `tests/torture/steps.py`). If functions of `os`
+are named after it, only their calls count as steps."""
 SERVER = "FORKED_OF_TEST"
-"""Variable with the socket of the process to fork from that all workers of a test run share."""
+"""Variable with the socket of the fork server that all workers of a test run share."""
 
 
 _CLIENT = """
@@ -59,17 +59,17 @@ if code < 0:
     posix.kill(posix.getpid(), -code)
 sys.exit(code)
 """
-"""A script that imports only what is built in, to be quick. What it hears of signals goes over its connection at once:
-a handler would wait until an exit code arrives."""
+"""A script that imports only built-in modules, to be quick. Signals go over its connection at once, by a wakeup
+descriptor: a handler would wait until an exit code arrives."""
 
 
 def client(server: Path, first: int) -> str:
-    """A Python script that is the command of its arguments from the `first` on, forked by the server at a socket."""
+    """A Python script that has the server at a socket run its arguments from `first` on as a command."""
     return _CLIENT.format(server=str(server), first=first, signals=tuple(map(int, SIGNALS)))
 
 
 class Forked:
-    """The process to fork from, at a socket: the client's side."""
+    """The client of the fork server at a socket."""
 
     def __init__(self, server: Path) -> None:
         self.server = server
@@ -77,11 +77,11 @@ class Forked:
     def run(
         self, arguments: list[str], *, cwd: Path, env: dict[str, str], files: tuple[int, int, int], timeout_s: float
     ) -> int:
-        """Run a command to its end. Returns its exit code, negative where a signal ended it.
+        """Run a command to its end. Returns its exit code, negative if a signal ended it.
 
         Args:
             arguments: of `llmbatch`.
-            cwd: the folder that it runs in.
+            cwd: its working folder.
             env: its whole environment.
             files: its standard input, output and error.
             timeout_s: raises TimeoutError when it takes longer.
@@ -96,7 +96,7 @@ class Forked:
 
 
 def start_forked(environment: dict[str, str]) -> tuple[Path, Callable[[], None]]:
-    """Start the process to fork from. Returns its socket, where requests wait until it is ready, and what ends it."""
+    """Start the fork server. Returns its socket, where requests wait until it is ready, and a function that ends it."""
     folder = Path(tempfile.mkdtemp())
     path = folder / "server"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:

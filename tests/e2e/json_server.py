@@ -1,4 +1,4 @@
-"""A server that speaks JSON and whatever protocol a test gives it."""
+"""A JSON server whose answers come from a test."""
 
 import json
 import threading
@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
-"""The status and the body of the answer to a request."""
+"""Computes the status and the body of the answer to a request."""
 
 
 class JsonServer:
-    """What it was sent, and what it answers."""
+    """The requests that were received, and the function that answers them."""
 
     def __init__(self, port: int, answer: Answer) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -23,7 +23,7 @@ class JsonServer:
 
 @contextmanager
 def json_server(path: str, answer: Answer) -> Iterator[JsonServer]:
-    """One that listens on loopback and answers what is posted to `path`."""
+    """Listen on loopback and answer what is posted to `path`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""The program as its users run it: a process of its own, against the offline endpoint, on real files."""
+"""The program as its users run it: as a process, against the offline endpoint, on real files."""
 
 import atexit
 import json
@@ -23,7 +23,7 @@ QUICK = {"LLMBATCH_RETRY_WAIT_MIN": "0.001", "LLMBATCH_RETRY_WAIT_MAX": "0.01", 
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The surroundings without what this machine's user has set for the tools themselves."""
+    """The environment without the variables that this machine's user has set for llmbatch itself."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_", "LLMBATCH_", "COLUMNS"))}
     return {**kept, **QUICK, "NO_COLOR": "1", **more}
 
@@ -44,7 +44,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Program:
-    """Runs llmbatch in a folder of its own."""
+    """Runs llmbatch in its own folder."""
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Program:
             return Done(code, _written(out), _written(err))
 
     def onto(self, files: tuple[int, int, int], *arguments: str | Path, **env: str) -> int:
-        """Run a command with these files for its standard streams. Returns its exit code."""
+        """Run a command with these files as its standard streams. Returns its exit code."""
         return forked().run(
             [str(argument) for argument in arguments],
             cwd=self.folder,
@@ -74,9 +74,9 @@ class Program:
 
         Args:
             arguments: of the program.
-            program: `PROGRAM` where the process itself has to be the command, not one that passes signals on to it.
+            program: `PROGRAM` if the process itself must be the command, not one that forwards signals to it.
             stdin: its standard input.
-            env: variables that it has besides.
+            env: additional variables.
         """
         return subprocess.Popen(
             [*(program or quick_program()), *map(str, arguments)],
@@ -90,13 +90,13 @@ class Program:
 
 
 def forked_command(first: int) -> str:
-    """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
+    """A Python script that runs its arguments from `first` on as a command, started like a `Program`."""
     return client(forked().server, first)
 
 
 @cache
 def quick_program() -> list[str]:
-    """What starts the program without its imports: give it arguments, an environment, standard streams and signals."""
+    """The start of a command line that runs the program without its imports; takes arguments, streams and signals."""
     script = Path(tempfile.mkdtemp(), "llmbatch.py")
     script.write_text(forked_command(1))
     return [sys.executable, "-SE", str(script)]
@@ -112,7 +112,7 @@ def write_command(folder: Path) -> None:
 
 @cache
 def forked() -> Forked:
-    """What all commands are forked from: of this test run, or of this process where it has no workers."""
+    """The fork server of this test run, or of this process if there are no workers."""
     shared = os.environ.get(SERVER)
     if shared is not None:
         return Forked(Path(shared))
@@ -145,25 +145,25 @@ class Endpoint:
 
 
 def write_rows(path: Path, rows: list[Any]) -> Path:
-    """A JSONL file of these rows; bytes are written as they are."""
+    """Write a JSONL file of these rows; bytes are written unchanged."""
     lines = [row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode() for row in rows]
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     return path
 
 
 def documents(count: int) -> list[dict[str, Any]]:
-    """Rows with texts of their own."""
+    """Rows with distinct texts."""
     subjects = ["The server crashed with a stack trace", "Revenue and profit rose", "The contract's liability clause"]
     return [{"id": f"d-{n}", "text": f"{subjects[n % 3]} in case {n}."} for n in range(count)]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file; none where it is not there."""
+    """The objects of a JSONL file; none if it does not exist."""
     return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def views(run: Path) -> dict[str, list[dict[str, Any]]]:
-    """What stands in each view of a run folder."""
+    """The rows of each output of a run folder."""
     return {name: read_rows(run / f"{name}.jsonl") for name in ("results", "review", "failed", "sample")}
 
 
@@ -175,7 +175,7 @@ def accounted(run: Path) -> list[int]:
 
 
 def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
-    """Wait for an event; fails where the process that is to bring it about ends first."""
+    """Wait for a condition; fails if the process that should cause it ends first."""
     deadline = time.monotonic() + 60
     while not condition():
         assert process is None or process.poll() is None, process.communicate()

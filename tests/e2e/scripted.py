@@ -1,4 +1,4 @@
-"""An endpoint that answers as a test's function says: whatever a maker, a gateway or a firewall may send."""
+"""An endpoint that answers by a test's function: anything a provider, a gateway or a firewall may send."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back: JSON data, or text or bytes as they stand."""
+    """What is sent back: JSON data, or text or bytes unchanged."""
 
     status: int = 200
     body: Any = b""
@@ -26,8 +26,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its number from 1, its body, its document's text (of embeddings, all texts, a line each), how often
-    that text has come, its headers."""
+    """One request: its number from 1, its body, its document's text (for embeddings, all texts, one per line), how
+    often that text has been received, its headers."""
 
     number: int
     body: dict[str, Any]
@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def choices(self) -> list[str]:
-        """What its schema allows as the label."""
+        """The labels that its schema allows."""
         schema = self.body["response_format"]["json_schema"]["schema"]
         allowed: list[str] = schema["properties"]["category"]["enum"]
         return allowed
@@ -49,7 +49,7 @@ Script = Callable[[Asked], Reply]
 
 @dataclass
 class Scripted:
-    """A running endpoint, and what it was asked."""
+    """A running endpoint, and the requests that it received."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Scripted:
 
 @contextmanager
 def scripted(script: Script, *, models: Any = None) -> Iterator[Scripted]:
-    """Serve on loopback until the block ends; `models` is what `/v1/models` gives, 404 without it."""
+    """Serve on loopback until the block ends; `models` is the reply of `/v1/models`, 404 without it."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ def scripted(script: Script, *, models: Any = None) -> Iterator[Scripted]:
             self.wfile.write(reply.raw)
 
         def log_message(self, *_: Any) -> None:
-            """A test says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running = Scripted(f"http://127.0.0.1:{server.server_port}/v1")
@@ -108,8 +108,8 @@ def answer(
 ) -> Reply:
     """A chat completion."""
     counted = {"prompt_tokens": 1700, "completion_tokens": 12, "total_tokens": 1712} if usage is None else usage
-    said = {"role": "assistant", "content": content, **(message or {})}
-    choice = {"index": 0, "message": said, "finish_reason": finish_reason}
+    reply_message = {"role": "assistant", "content": content, **(message or {})}
+    choice = {"index": 0, "message": reply_message, "finish_reason": finish_reason}
     return Reply(200, {"id": "x", "model": "m", "choices": [choice], "usage": dict(counted), **more})
 
 

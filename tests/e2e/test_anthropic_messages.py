@@ -1,4 +1,4 @@
-"""Anthropic's own protocol, as its SDK's types have it: the request, the answer, the bill, and what is refused."""
+"""Anthropic's own protocol, checked against its SDK's types: request, answer, cost and refusals."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def classify(program: Program, server: JsonServer, *more: str) -> Done:
     )
 
 
-def test_rows_are_asked_with_the_prefix_marked_for_the_cache(llmbatch: Program, server: JsonServer) -> None:
+def test_rows_are_sent_with_the_prefix_marked_for_the_cache(llmbatch: Program, server: JsonServer) -> None:
     done = classify(llmbatch, server, "--json")
     assert done.code == 0, done.err
     assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} == {"legal"}
@@ -62,7 +62,7 @@ def test_rows_are_asked_with_the_prefix_marked_for_the_cache(llmbatch: Program, 
     assert not any("sk-openai" in value for sent in server.headers for value in sent.values())
     usage = done.json["usage"]
     assert (usage["input_tokens"], usage["cached_input_tokens"], usage["output_tokens"]) == (4_800, 4_500, 36)
-    assert usage["cost_usd"] == pytest.approx(3 * (100 + 150 + 60) / 1e6), "$1, $0.10 and $5 for a million"
+    assert usage["cost_usd"] == pytest.approx(3 * (100 + 150 + 60) / 1e6), "$1, $0.10 and $5 per million"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,9 @@ def test_rows_are_asked_with_the_prefix_marked_for_the_cache(llmbatch: Program, 
         ("`temperature` is deprecated for this model.", "temperature"),
     ],
 )
-def test_what_a_model_refuses_is_left_out(llmbatch: Program, server: JsonServer, text: str, parameter: str) -> None:
+def test_parameters_a_model_refuses_are_left_out(
+    llmbatch: Program, server: JsonServer, text: str, parameter: str
+) -> None:
     server.answer = lambda request: (
         (400, refusal("invalid_request_error", text)) if parameter in request else (200, message())
     )
@@ -89,7 +91,7 @@ def test_what_a_model_refuses_is_left_out(llmbatch: Program, server: JsonServer,
         (400, "invalid_request_error", "prompt is too long: 300000 tokens > 200000 maximum", 3),
     ],
 )
-def test_refusals_are_judged_as_all_are(
+def test_refusals_are_handled_as_for_other_endpoints(
     llmbatch: Program, server: JsonServer, status: int, kind: str, text: str, code: int
 ) -> None:
     server.answer = lambda _: (status, refusal(kind, text))
@@ -108,11 +110,11 @@ def test_refusals_are_judged_as_all_are(
         ({"usage": {**USAGE, "input_tokens": "many"}}, None),
     ],
 )
-def test_what_came_from_the_cache_is_a_part_of_the_input(changes: dict[str, Any], usage: Usage | None) -> None:
+def test_cached_tokens_are_part_of_the_input(changes: dict[str, Any], usage: Usage | None) -> None:
     assert decode_message(json.dumps(message(**changes)).encode(), {}).usage == usage
 
 
-def test_thinking_and_tools_are_told_from_the_answer() -> None:
+def test_thinking_and_tools_are_not_taken_for_the_answer() -> None:
     blocks = [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "{"}, {"type": "text", "text": "}"}]
     completion = decode_message(json.dumps(message(content=blocks)).encode(), {"request-id": "req_7"})
     assert (completion.content, completion.thinking, completion.request_id) == ("{}", "Hm.", "req_7")
@@ -121,21 +123,21 @@ def test_thinking_and_tools_are_told_from_the_answer() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"type": "message"}', b'{"content": "text"}'])
-def test_what_is_no_message_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_message_is_refused(body: bytes) -> None:
     with pytest.raises(NotACompletionError):
         decode_message(body, {})
 
 
-def test_an_error_in_an_answer_is_one() -> None:
+def test_an_error_in_a_successful_response_is_an_error() -> None:
     with pytest.raises(ErrorInAnswerError, match="Overloaded"):
         decode_message(json.dumps(refusal("overloaded_error", "Overloaded")).encode(), {})
 
 
-def test_its_key_goes_to_its_own_maker_unless_the_user_names_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_goes_only_to_anthropic_unless_the_user_names_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/v1")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
     dialect = dialect_named("anthropic-messages")
-    for given in (None, "https://gateway.example/v1"):  # an option that is not given has that variable's value
+    for given in (None, "https://gateway.example/v1"):  # the variable is the option's default
         assert resolve_endpoint(given, None, model="m", dialect=dialect).base_url == "https://api.anthropic.com/v1"
     assert resolve_endpoint("https://other.example/v1", None, model="m", dialect=dialect).base_url.startswith(
         "https://other"

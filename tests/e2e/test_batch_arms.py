@@ -1,4 +1,4 @@
-"""What a run does beside asking its rows once, in batches: a canary, a stronger model, a retry, earlier answers."""
+"""Batch runs that do more than send each row once: canary, stronger model, retry, cached answers, baseline."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def fail(llmbatch: Program, served: Endpoint, **env: Any) -> Any:
     return batched(llmbatch, served, *DOUBTFUL, "--batch-wait", "1h", "--reask", "1", rows=4, **env)
 
 
-def test_where_the_stronger_model_fails_the_first_answer_stands(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_if_the_stronger_model_fails_the_first_answer_is_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "invented=100%", "--faulty-model", "gpt-6-sol")
     done = fail(llmbatch, served)
     assert (done.code, done.json["rows"]["review"], done.json["rows"]["failed"]) == (0, 4, 0)
@@ -46,7 +46,7 @@ def test_where_the_stronger_model_fails_the_first_answer_stands(llmbatch: Progra
 
 
 @pytest.mark.parametrize("step", [66, 70, 74, 78])
-def test_killed_between_a_failure_and_the_answer_that_stands_no_row_is_lost(
+def test_a_kill_between_a_failure_and_the_kept_answer_loses_no_row(
     llmbatch: Program, endpoint: StartEndpoint, step: int
 ) -> None:
     served = endpoint("--fault", "invented=100%", "--faulty-model", "gpt-6-sol")
@@ -60,26 +60,24 @@ def test_killed_between_a_failure_and_the_answer_that_stands_no_row_is_lost(
 CANARY = ("--canary-model", "gpt-6-nano", "--canary-share", "50%", "--batch-size", "400")
 
 
-def test_a_canary_s_rows_are_parts_of_their_own_and_it_is_judged_once_they_are_collected(
+def test_a_canary_has_its_own_batch_parts_and_is_judged_once_they_are_collected(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
     assert batched(llmbatch, served, *CANARY, rows=60).code == 7
-    (control, mine), (canary, its) = parts(llmbatch)
-    assert (control, canary, mine + its) == ("control", "canary", 60)
+    (control, control_rows), (canary, canary_rows) = parts(llmbatch)
+    assert (control, canary, control_rows + canary_rows) == ("control", "canary", 60)
     done = batched(llmbatch, served, *CANARY)
     assert done.code == 0, done.err
     arms = done.json["canary"]["arms"]
-    assert (arms["control"]["rows"], arms["canary"]["rows"]) == (mine, its)
+    assert (arms["control"]["rows"], arms["canary"]["rows"]) == (control_rows, canary_rows)
     assert done.json["canary"]["dropped"] is None
     assert (served.requests, served.stats["most_asked"]) == (60, 1)
     again = batched(llmbatch, served, *CANARY, "--model", "gpt-6-nano", "--canary-model", "gpt-6-luna")
-    assert again.json["at_provider"]["rows"] == 60 - its, "what the canary answered counts for its plan too"
+    assert again.json["at_provider"]["rows"] == 60 - canary_rows, "the canary's answers count for its own plan too"
 
 
-def test_a_canary_that_answers_badly_is_dropped_and_its_rows_go_to_the_control(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_a_bad_canary_is_dropped_and_its_rows_go_to_the_control(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "invented=60%", "--faulty-model", "gpt-6-nano")
     done = batched(llmbatch, served, *CANARY, "--batch-wait", "1h", rows=300)
     assert done.code == 0, done.err
@@ -87,11 +85,13 @@ def test_a_canary_that_answers_badly_is_dropped_and_its_rows_go_to_the_control(
     assert (done.json["rows"]["ok"], done.json["rows"]["undone"]) == (300, 0)
     assert len(parts(llmbatch)) == 3
     again = batched(llmbatch, served, *CANARY)
-    assert (again.code, again.json["canary"]["dropped"]) == (0, done.json["canary"]["dropped"]), "also looked at again"
+    assert (again.code, again.json["canary"]["dropped"]) == (0, done.json["canary"]["dropped"]), (
+        "the same when run again"
+    )
     assert "gave no usable answer" in llmbatch("canary", "report", "docs.llmbatch", "--json").json["dropped"]
 
 
-def test_a_canary_that_holds_gets_more_rows_with_each_round(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_good_canary_gets_more_rows_each_round(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(900))
     served = endpoint("--fault", "batch_expire[done=0.5]@1-2")
     expand = ("--canary-model", "gpt-6-nano", "--canary-share", "25%", "--canary-expand", "--batch-size", "900")
@@ -100,12 +100,10 @@ def test_a_canary_that_holds_gets_more_rows_with_each_round(llmbatch: Program, e
     assert done.json["canary"]["share"] == 0.5
     first, second = parts(llmbatch)[1], parts(llmbatch)[3]
     assert first[1] < 270
-    assert second[1] > first[1] / 2, "the rows that expired, and those that the larger share adds"
+    assert second[1] > first[1] / 2, "expired rows, and those that the larger share adds"
 
 
-def test_a_canary_s_part_that_the_provider_refuses_drops_it_and_not_the_run(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_a_refused_canary_part_drops_the_canary_but_not_the_run(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = batched(llmbatch, endpoint("--fault", "batch_invalid@2"), *CANARY, "--batch-wait", "1h", rows=30)
     assert (done.code, done.json["rows"]["ok"]) == (0, 30)
     assert "its part 2 failed at the provider (invalid_json_line" in done.json["canary"]["dropped"]
@@ -143,7 +141,7 @@ def test_rows_in_review_are_retried_in_batches_by_another_model(llmbatch: Progra
     assert done.json["usage"]["requests"] == 2 * ROWS
 
 
-def test_answers_of_earlier_runs_are_taken_and_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_cached_answers_are_used_and_new_ones_cached(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     cache = ("--reuse", "--reuse-store", "answers.db", "--batch-wait", "1h")
     assert batched(llmbatch, served, *cache, rows=6).code == 0
@@ -154,7 +152,7 @@ def test_answers_of_earlier_runs_are_taken_and_kept(llmbatch: Program, endpoint:
     assert done.json["session"]["from_earlier_runs"] == 6
 
 
-def test_a_baseline_is_compared_with_what_is_collected(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_baseline_is_compared_with_the_collected_answers(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
     old = ("--baseline", "docs.llmbatch", "--out", "new.llmbatch", "--fail-on-drift")

@@ -1,4 +1,4 @@
-"""Which way rows go that were to go in batches: by price, by fallback, by files for elsewhere, by a stronger model."""
+"""When rows of a batch run are sent another way: by price, by fallback, by exported files, by a stronger model."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, wait_until
 
 
-def test_a_first_part_shows_that_batches_cost_more_and_the_rest_stays_here(
+def test_if_the_first_part_shows_that_batches_cost_more_the_rest_is_not_submitted(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
@@ -23,13 +23,11 @@ def test_a_first_part_shows_that_batches_cost_more_and_the_rest_stays_here(
     assert "batches cost more here: $0.0824 for 1,000 rows, 0% of their input cached in 3 rows" in again.json["reason"]
     assert "without --batch, " in again.json["reason"]
     assert "with --service-tier flex" in again.json["reason"]
-    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits it all the same"
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits the rest anyway"
     assert served.stats["cache_write_tokens"] == 0
 
 
-def test_where_batches_meet_the_cache_the_rest_follows_the_first_part(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_if_batches_hit_the_cache_the_rest_follows_the_first_part(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--batch-cache")
     done = batched(llmbatch, served, "--no-yes", "--batch-wait", "1h")
     assert done.code == 0, done.err
@@ -37,7 +35,7 @@ def test_where_batches_meet_the_cache_the_rest_follows_the_first_part(
     assert done.json["usage"]["cached_share"] > 0.8
 
 
-def test_where_batches_are_cheaper_without_the_cache_nothing_is_waited_for(
+def test_if_batches_are_cheaper_without_the_cache_all_parts_are_submitted_at_once(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     done = batched(llmbatch, endpoint(), "--no-yes", "--model", "gpt-4o-mini")
@@ -53,7 +51,7 @@ PLACEHOLDER
 """
 
 
-def test_the_pool_stays_out_where_no_cache_can_serve_it_and_keys_stay_the_same_on_each_way(
+def test_the_pool_is_left_out_if_it_cannot_be_cached_and_keys_are_the_same_either_way(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     examples = "\n".join(
@@ -69,7 +67,7 @@ def test_the_pool_stays_out_where_no_cache_can_serve_it_and_keys_stay_the_same_o
 
 
 @pytest.mark.parametrize("way", ["sync", "flex"])
-def test_rows_that_expire_again_and_again_are_sent_by_themselves(
+def test_rows_that_keep_expiring_are_sent_as_single_requests(
     llmbatch: Program, endpoint: StartEndpoint, way: str
 ) -> None:
     served = endpoint("--fault", "batch_expire[done=0.4]@1+")
@@ -84,7 +82,7 @@ def test_rows_that_expire_again_and_again_are_sent_by_themselves(
     assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
 
 
-def test_the_fallback_keeps_to_the_run_s_cap(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_fallback_respects_the_run_s_cost_limit(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_expire[done=0]@1+")
     done = batched(llmbatch, served, "--batch-fallback", "sync", "--batch-wait", "1h", "--max-cost", "0.0007")
     assert done.code == 5
@@ -92,7 +90,7 @@ def test_the_fallback_keeps_to_the_run_s_cap(llmbatch: Program, endpoint: StartE
 
 
 def run_elsewhere(files: list[Path], url: str, results: Path) -> None:
-    """What `vllm run-batch` does: ask each line, and write its answer as a line."""
+    """Like `vllm run-batch`: send the request of each line, and write its answer as a line."""
     with OpenAI(base_url=url, api_key="k", max_retries=0) as client, results.open("w") as out:
         for line in (json.loads(line) for file in files for line in file.read_text().splitlines()):
             assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
@@ -102,7 +100,7 @@ def run_elsewhere(files: list[Path], url: str, results: Path) -> None:
             out.write(json.dumps(reported) + "\n")
 
 
-def test_request_files_are_exported_run_elsewhere_and_their_results_imported(
+def test_exported_request_files_run_elsewhere_and_their_results_are_imported(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
@@ -124,7 +122,7 @@ def test_request_files_are_exported_run_elsewhere_and_their_results_imported(
     assert (done.code, done.json["rows"]["ok"], served.stats["most_asked"]) == (0, ROWS, 1)
 
 
-def test_rows_that_results_lack_are_pending_again_and_a_missing_file_is_a_line(
+def test_rows_missing_from_the_results_are_pending_and_a_missing_file_is_a_one_line_error(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
@@ -138,7 +136,7 @@ def test_rows_that_results_lack_are_pending_again_and_a_missing_file_is_a_line(
     assert done.json["usage"]["possibly_billed_requests"] == 0
 
 
-def test_an_unusable_answer_is_paid_and_its_row_asked_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_unusable_answer_is_billed_and_its_row_is_re_asked(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "invented@2", "--fault", "truncated@4")
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
@@ -147,15 +145,13 @@ def test_an_unusable_answer_is_paid_and_its_row_asked_again(llmbatch: Program, e
     assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
 
 
-def test_a_row_whose_answers_are_never_of_use_fails_after_its_reasks(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_a_row_whose_answers_stay_unusable_fails_after_its_reasks(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "invented=100%")
     done = batched(llmbatch, served, "--batch-wait", "1h", "--reask", "2", rows=3)
     assert (done.code, served.requests, done.json["rows"]["failed"]) == (3, 9, 3)
 
 
-def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_examples_chosen_for_a_document_precede_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
     examples = "\n".join(f'{{text = "Example {n}: the server crashed.", label = "technical"}},' for n in range(4))
     (llmbatch.folder / "papers.toml").write_text(POOL.replace("PLACEHOLDER", examples))
     chosen = ("--task", "papers.toml", "--examples", "similar:2", "--batch-export", "out")
@@ -169,13 +165,13 @@ def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Pr
 @pytest.mark.parametrize(
     ("asked", "arm"), [(("--escalate-to", "gpt-6-sol"), "escalation"), (("--jury", "gpt-6-sol"), "jury")]
 )
-def test_doubtful_rows_are_asked_by_themselves_where_that_costs_less_or_a_jury_votes(
+def test_doubtful_rows_are_sent_as_single_requests_if_cheaper_or_for_a_jury(
     llmbatch: Program, endpoint: StartEndpoint, asked: tuple[str, ...], arm: str
 ) -> None:
     served = endpoint()
     options = (*asked, "--review-below", "100%", "--model", "gpt-4o-mini", "--no-yes")
     assert batched(llmbatch, served, *options).code == 7
-    assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
+    assert served.stats["batch_lines"] == served.requests, "no row is doubtful before it is answered"
     done = batched(llmbatch, served, *options)
     assert done.code == 0, done.err
     assert (served.stats["batch_lines"], served.requests) == (ROWS, 2 * ROWS)
@@ -185,7 +181,7 @@ def test_doubtful_rows_are_asked_by_themselves_where_that_costs_less_or_a_jury_v
     assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
 
 
-def test_a_stronger_model_s_request_in_flight_at_a_kill_is_possibly_billed(
+def test_a_request_to_the_stronger_model_in_flight_at_a_kill_is_possibly_billed(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     hanging = endpoint("--fault", "timeout=100%", "--faulty-model", "gpt-6-sol")

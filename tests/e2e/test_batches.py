@@ -1,4 +1,4 @@
-"""`classify --batch`: rows go to the provider in batch files, and the same command collects them, come what may."""
+"""`classify --batch`: rows are submitted in batch files, and the same command collects them despite faults."""
 
 import signal
 from typing import Any
@@ -13,7 +13,7 @@ from tests.e2e.program import Program, documents, read_rows, wait_until, write_r
 from tests.ledgers import ledger_rows
 
 
-def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_same_command_submits_and_then_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     submitted = batched(llmbatch, served)
     assert submitted.code == 7
@@ -21,7 +21,7 @@ def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: 
     assert submitted.json["at_provider"]["rows"] == ROWS
     assert "12 rows in 3 parts are at the provider; the next one expires" in submitted.json["reason"]
     left = {file.name for file in (run_folder(llmbatch) / "batches").iterdir()}
-    assert left == {f"part-000{number}.rows.jsonl" for number in (1, 2, 3)}, "texts lie there no longer than needed"
+    assert left == {f"part-000{number}.rows.jsonl" for number in (1, 2, 3)}, "texts stay there no longer than needed"
     assert "12 at the provider in 3 batch parts" in llmbatch("show", "docs.llmbatch").out
     collected = batched(llmbatch, served)
     assert collected.code == 0, collected.err
@@ -34,7 +34,7 @@ def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: 
     assert not (run_folder(llmbatch) / "batches").exists()
 
 
-def test_no_cached_share_is_missed_where_none_is_planned(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_no_missing_cached_share_is_reported_if_none_is_planned(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     assert batched(llmbatch, served, rows=25).code == 7
     collected = batched(llmbatch, served)
@@ -42,12 +42,12 @@ def test_no_cached_share_is_missed_where_none_is_planned(llmbatch: Program, endp
     assert [note for note in collected.json["notes"] if "cache" in note] == []
 
 
-def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_answers_and_keys_are_those_of_single_requests(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     batched(llmbatch, served)
     batched(llmbatch, served)
     single = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--json")
-    assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid again on another way"
+    assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid for again when sent singly"
     llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--out", "single.llmbatch")
     alone = ledger_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
     reported = ("key", "row", "id", "category", "confidence")
@@ -56,20 +56,20 @@ def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Prog
     )
 
 
-def test_waiting_does_both_in_one_go(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_with_a_wait_one_command_submits_and_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = batched(llmbatch, endpoint(), "--batch-wait", "1h")
     assert done.code == 0, done.err
     assert done.json["rows"]["ok"] == ROWS
 
 
-def test_rows_with_the_same_text_are_asked_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_rows_with_the_same_text_are_sent_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3) * 4)
     served = endpoint()
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert (done.code, done.json["rows"]["ok"], served.requests) == (0, 12, 3)
 
 
-def test_an_expired_batch_keeps_what_was_answered_and_only_the_rest_is_sent_again(
+def test_an_expired_batch_keeps_its_answers_and_only_the_rest_is_sent_again(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint("--fault", "batch_expire@1-2")
@@ -80,7 +80,7 @@ def test_an_expired_batch_keeps_what_was_answered_and_only_the_rest_is_sent_agai
     assert spent(llmbatch)["requests"] == ROWS
 
 
-def test_lines_that_fail_are_judged_like_responses(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_failed_lines_are_handled_like_failed_responses(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint(
         "--fault",
         "rate_limit@1",
@@ -98,7 +98,7 @@ def test_lines_that_fail_are_judged_like_responses(llmbatch: Program, endpoint: 
     assert failed["too_long"].get("cost_usd", 0) == 0
     assert failed["invalid"]["cost_usd"] > 0
     assert done.json["rows"]["ok"] == ROWS - 2
-    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "failed rows are tried again"
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "failed rows are retried"
 
 
 def test_a_row_that_never_gets_an_answer_fails_after_three_batches(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -108,7 +108,7 @@ def test_a_row_that_never_gets_an_answer_fails_after_three_batches(llmbatch: Pro
     assert steps(llmbatch).count("collected") == 3
 
 
-def test_missing_doubled_and_foreign_lines_are_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_missing_duplicate_and_foreign_lines_are_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint(
         "--fault", "batch_line_lost@1,2", "--fault", "batch_line_double@3", "--fault", "batch_line_foreign@4"
     )
@@ -125,7 +125,7 @@ def test_missing_doubled_and_foreign_lines_are_counted(llmbatch: Program, endpoi
 
 
 @pytest.mark.parametrize("fault", ["batch_create_lost@1", "batch_create_error@2"])
-def test_a_batch_whose_creation_was_not_confirmed_is_found_and_not_made_again(
+def test_a_batch_whose_creation_was_not_confirmed_is_found_and_not_created_again(
     llmbatch: Program, endpoint: StartEndpoint, fault: str
 ) -> None:
     served = endpoint("--fault", fault, "--fault", "batch_no_metadata=100%")
@@ -135,7 +135,7 @@ def test_a_batch_whose_creation_was_not_confirmed_is_found_and_not_made_again(
     assert (served.stats["batches"], served.stats["most_asked"]) == (3, 1)
 
 
-def test_where_batches_are_not_listed_nothing_is_made_blindly(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_if_batches_cannot_be_listed_none_is_created_twice(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_create_lost@1", "--fault", "batch_no_list=100%")
     done = batched(llmbatch, served, rows=5)
     assert done.code == 4
@@ -150,7 +150,7 @@ def test_where_batches_are_not_listed_nothing_is_made_blindly(llmbatch: Program,
     assert spent(llmbatch)["possibly_billed_usd"] > 0
 
 
-def test_a_batch_that_is_known_to_the_user_is_adopted(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_batch_the_user_names_is_adopted(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_create_lost@1", "--fault", "batch_no_list@1")
     assert batched(llmbatch, served, rows=5).code == 4
     with OpenAI(base_url=served.url, api_key="k") as client:
@@ -160,20 +160,20 @@ def test_a_batch_that_is_known_to_the_user_is_adopted(llmbatch: Program, endpoin
     assert (served.stats["batches"], served.stats["most_asked"]) == (1, 1)
 
 
-def test_a_file_that_is_not_known_at_once_is_waited_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_file_not_visible_at_once_is_waited_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_file_not_found@1,2", "--fault", "batch_upload_error@1")
     assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
     assert served.stats["batches"] == 3
 
 
-def test_downloads_that_break_off_are_repeated(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_interrupted_downloads_are_repeated(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_content_error@1", "--fault", "batch_content_cut@2", "--fault", "batch_expire@1")
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
     assert served.stats["most_asked"] == 1
 
 
-def test_files_that_come_late_are_waited_for_and_left_for_the_next_time(
+def test_late_files_are_waited_for_and_else_left_for_the_next_command(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint("--fault", "batch_output_late[polls=4]@1")
@@ -183,7 +183,7 @@ def test_files_that_come_late_are_waited_for_and_left_for_the_next_time(
     assert served.stats["most_asked"] == 1
 
 
-def test_an_output_that_is_gone_is_told_and_its_rows_sent_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_missing_output_is_reported_and_its_rows_are_sent_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_output_gone@1")
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
@@ -191,7 +191,7 @@ def test_an_output_that_is_gone_is_told_and_its_rows_sent_again(llmbatch: Progra
     assert done.json["rows"]["ok"] == ROWS
 
 
-def test_a_batch_that_vanished_stops_with_both_ways_out(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_vanished_batch_stops_the_run_and_both_remedies_are_named(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_vanished@1")
     batched(llmbatch, served, rows=5)
     done = batched(llmbatch, served)
@@ -200,7 +200,7 @@ def test_a_batch_that_vanished_stops_with_both_ways_out(llmbatch: Program, endpo
     assert "llmbatch batch forget docs.llmbatch 1" in done.json["to_do"]
 
 
-def test_a_token_limit_is_learned_and_kept_to(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_token_limit_is_learned_and_respected(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--enqueued-tokens", "5000")
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
@@ -219,7 +219,7 @@ def test_a_full_limit_is_left_for_later(llmbatch: Program, endpoint: StartEndpoi
     assert spent(llmbatch)["requests"] == 0
 
 
-def test_a_file_that_is_refused_stops_the_run_and_costs_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_refused_file_stops_the_run_and_costs_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_invalid@1")
     batched(llmbatch, served, rows=5)
     done = batched(llmbatch, served)
@@ -230,7 +230,9 @@ def test_a_file_that_is_refused_stops_the_run_and_costs_nothing(llmbatch: Progra
     assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
 
 
-def test_the_run_s_cap_binds_and_is_freed_by_collecting(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_run_s_cost_limit_counts_batches_until_they_are_collected(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     served = endpoint()
     done = batched(llmbatch, served, "--max-cost", "0.0008")
     assert done.code == 5
@@ -242,14 +244,14 @@ def test_the_run_s_cap_binds_and_is_freed_by_collecting(llmbatch: Program, endpo
     assert served.stats["most_asked"] == 1
 
 
-def test_the_day_s_budget_is_held_over_sessions_and_runs(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_daily_budget_counts_batches_across_sessions_and_runs(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     store = ("--spend-store", "spend.db", "--daily-budget", "0.001")
     assert batched(llmbatch, served, *store).code == 5
     write_rows(llmbatch.folder / "others.jsonl", documents(40))
     others = llmbatch("classify", "others.jsonl", "--json", "--base-url", served.url, *store)
     assert others.code == 5
-    assert others.json["rows"]["ok"] <= 5, "what is at the provider is taken"
+    assert others.json["rows"]["ok"] <= 5, "batches at the provider count against the budget"
     reported = llmbatch("spend", "--spend-store", "spend.db")
     assert "has a batch at the provider" in " ".join(reported.out.split())
     collected = batched(llmbatch, served, *store)
@@ -260,7 +262,7 @@ def test_the_day_s_budget_is_held_over_sessions_and_runs(llmbatch: Program, endp
     assert total <= 0.001
 
 
-def test_cancelled_parts_cost_what_was_answered_and_the_rest_is_pending(
+def test_cancelled_parts_cost_what_was_answered_and_other_rows_are_pending(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint("--batch-delay", "1000")
@@ -277,7 +279,7 @@ def test_cancelled_parts_cost_what_was_answered_and_the_rest_is_pending(
     assert served.requests == 0
 
 
-def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_other_commands_are_refused_until_batches_are_collected(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     batched(llmbatch, served)
     single = llmbatch("classify", "docs.jsonl", "--base-url", served.url)
@@ -301,7 +303,7 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
         ("--candidates", "2"),
     ],
 )
-def test_what_batches_cannot_do_is_refused_before_anything_is_sent(
+def test_options_that_batches_do_not_support_are_refused_before_anything_is_sent(
     llmbatch: Program, endpoint: StartEndpoint, options: tuple[str, ...]
 ) -> None:
     served = endpoint()
@@ -312,7 +314,7 @@ def test_what_batches_cannot_do_is_refused_before_anything_is_sent(
     assert not run_folder(llmbatch).exists()
 
 
-def test_azures_shape_is_spoken(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_azures_batch_api_is_supported(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(5))
     command = ("classify", "docs.jsonl", "--json", "--batch", "--batch-wait", "1h", "--base-url")
@@ -322,7 +324,7 @@ def test_azures_shape_is_spoken(llmbatch: Program, endpoint: StartEndpoint) -> N
     assert done.json["rows"]["ok"] == 5
 
 
-def test_a_key_that_is_refused_stops_with_nothing_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_refused_key_stops_the_run_with_nothing_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--api-key", "right")
     done = batched(llmbatch, served, OPENAI_API_KEY="wrong")
     assert done.code == 4
@@ -332,7 +334,7 @@ def test_a_key_that_is_refused_stops_with_nothing_sent(llmbatch: Program, endpoi
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_wait_and_leaves_the_parts_where_they_are(
+def test_a_signal_ends_the_wait_and_leaves_the_parts_at_the_provider(
     llmbatch: Program, endpoint: StartEndpoint, number: signal.Signals
 ) -> None:
     served = endpoint("--batch-delay", "100000")
@@ -346,7 +348,7 @@ def test_a_signal_ends_the_wait_and_leaves_the_parts_where_they_are(
     assert llmbatch("show", "docs.llmbatch", "--json").json["at_provider"]["rows"] == ROWS
 
 
-def test_batches_are_rehearsed_offline_within_one_command(llmbatch: Program) -> None:
+def test_batches_can_be_rehearsed_offline_in_one_command(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     command = ("classify", "docs.jsonl", "--json", "--offline", "--batch", "--yes", "--batch-size", "5")
     dies: dict[str, Any] = {DIES_AT: "60"}

@@ -1,4 +1,4 @@
-"""Files in buckets as inputs: one, all below a folder, or those that match a pattern."""
+"""Inputs in buckets: one file, all files below a folder, or those that match a pattern."""
 
 import gzip
 import json
@@ -47,16 +47,16 @@ def test_an_object_is_fetched_once_and_read_from_the_folder(program: Program, s3
     s3.delete("2026/docs.jsonl")
     assert program("classify", url, "--offline").code == 2
     assert program("export", run).code == 0
-    told = done.err + "".join(path.read_text() for path in run.iterdir() if path.is_file())
-    assert "s3cr3t" not in told
-    assert "AKIAEXAMPLE" not in told
+    written = done.err + "".join(path.read_text() for path in run.iterdir() if path.is_file())
+    assert "s3cr3t" not in written
+    assert "AKIAEXAMPLE" not in written
 
 
 @pytest.mark.parametrize(
     "key",
     ["a b#1?.jsonl", "x%20y.jsonl", "a+b&c=d.jsonl", "caf\u00e9/\u6587.jsonl", "q[1].jsonl", "*.jsonl", "UPPER.JSONL"],
 )
-def test_keys_are_taken_as_they_stand(program: Program, s3: S3, key: str) -> None:
+def test_keys_are_used_literally(program: Program, s3: S3, key: str) -> None:
     s3.put(key, lines(2))
     s3.put("q1.jsonl", lines(3))
     assert read(program, s3.url(key)) == {s3.url(key): 2}
@@ -76,7 +76,7 @@ def test_keys_are_taken_as_they_stand(program: Program, s3: S3, key: str) -> Non
         ("p?/e.*", ["p2/e.jsonl"]),
     ],
 )
-def test_folders_and_patterns_are_as_those_of_a_disk(
+def test_folders_and_patterns_work_as_on_a_disk(
     program: Program, s3: S3, path: str, expected: list[str], tmp_path: Path
 ) -> None:
     files = {"a.csv": b"id,text\n1,a b c\n", "p/b.jsonl": lines(1), "p/c.jsonl.gz": gzip.compress(lines(1))}
@@ -90,7 +90,7 @@ def test_folders_and_patterns_are_as_those_of_a_disk(
     assert list(read(program, f"disk/{path}")) == [f"disk/{key}" for key in expected]
 
 
-def test_what_a_folder_has_besides_is_reported(program: Program, s3: S3) -> None:
+def test_other_objects_of_a_folder_are_reported(program: Program, s3: S3) -> None:
     for key in ("p/a.jsonl", "p/b.pdf", "p/c.pdf"):
         s3.put(key, lines(1))
     done = program("classify", s3.url("p/"), "--offline")
@@ -103,7 +103,7 @@ def test_an_empty_object_has_no_rows(program: Program, s3: S3) -> None:
     assert read(program, s3.url("empty.jsonl")) == read(program, s3.url()) == {s3.url("empty.jsonl"): 0}
 
 
-def test_a_content_encoding_is_undone(program: Program, s3: S3) -> None:
+def test_a_content_encoding_is_decoded(program: Program, s3: S3) -> None:
     s3.put("docs.jsonl", gzip.compress(lines(2)), Content_Encoding="gzip")
     s3.put("docs.jsonl.gz", gzip.compress(gzip.compress(lines(3))), Content_Encoding="gzip")
     assert read(program, s3.url("*")) == {s3.url("docs.jsonl"): 2, s3.url("docs.jsonl.gz"): 3}
@@ -123,14 +123,14 @@ def test_a_content_encoding_is_undone(program: Program, s3: S3) -> None:
         ("s3://", "no bucket in the address"),
     ],
 )
-def test_what_is_not_there_is_one_line(program: Program, s3: S3, name: str, message: str) -> None:
+def test_a_missing_object_is_a_one_line_error(program: Program, s3: S3, name: str, message: str) -> None:
     s3.put("only/a.bin", b"...")
     done = program("classify", name.format(bucket=s3.bucket), "--offline")
     assert (done.code, message in " ".join(done.err.split()), "Traceback" in done.err) == (2, True, False), done.err
     assert list(program.folder.iterdir()) == []
 
 
-def test_keys_come_from_a_profile_too(program: Program, s3: S3) -> None:
+def test_credentials_can_come_from_a_profile(program: Program, s3: S3) -> None:
     s3.put("docs.jsonl", lines(2))
     for name in s3.env:
         del program.env[name]
@@ -145,7 +145,7 @@ def test_keys_come_from_a_profile_too(program: Program, s3: S3) -> None:
     assert read(program, s3.url("docs.jsonl")) == {s3.url("docs.jsonl"): 2}
 
 
-def test_google_and_azure_are_refused_in_a_line_without_credentials(program: Program) -> None:
+def test_without_credentials_google_and_azure_are_a_one_line_error(program: Program) -> None:
     program.env.update(HOME=str(program.folder), AZURE_STORAGE_ACCOUNT_NAME="")
     done = program("input", "az://container/docs.jsonl")
     assert (done.code, "AZURE_STORAGE_ACCOUNT_NAME" in " ".join(done.err.split())) == (2, True), done.err
@@ -156,7 +156,7 @@ def test_google_and_azure_are_refused_in_a_line_without_credentials(program: Pro
     [("bucket", "docs.jsonl"), ("bucket", "2026/"), ("metadata", "2026/*.jsonl"), ("credentials-416", "docs.jsonl")],
 )
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
-def test_a_store_that_cannot_be_reached_is_one_line(program: Program, scheme: str, bucket: str, path: str) -> None:
+def test_an_unreachable_store_is_a_one_line_error(program: Program, scheme: str, bucket: str, path: str) -> None:
     nobody = "http://127.0.0.1:1"
     program.env.update(AWS_ENDPOINT_URL=nobody, STORAGE_EMULATOR_HOST=nobody)
     program.env["AZURE_STORAGE_CONNECTION_STRING"] = f"AccountName=ann;AccountKey=a2V5;BlobEndpoint={nobody}/ann"

@@ -1,4 +1,4 @@
-"""The views of a run in a bucket: each whole, in place of those of before."""
+"""The outputs of a run in a bucket: each is complete, and replaces the earlier one."""
 
 import json
 
@@ -19,7 +19,7 @@ def program(llmbatch: Program, s3: S3) -> Program:
 
 
 @pytest.mark.parametrize("folder", ["", "2026/11", "a b#1?/"])
-def test_views_are_put_into_a_folder_of_a_bucket(program: Program, s3: S3, folder: str) -> None:
+def test_outputs_are_written_to_a_folder_of_a_bucket(program: Program, s3: S3, folder: str) -> None:
     done = program("export", RUN, "--out", s3.url(folder))
     assert done.code == 0, done.err
     names = ["failed.jsonl", "results.jsonl", "review.jsonl", "sample.jsonl"]
@@ -32,7 +32,7 @@ def test_views_are_put_into_a_folder_of_a_bucket(program: Program, s3: S3, folde
     assert len(s3.keys()) == 8
 
 
-def test_they_take_the_place_of_those_of_before(program: Program, s3: S3) -> None:
+def test_outputs_replace_the_earlier_ones(program: Program, s3: S3) -> None:
     for name in ("results.jsonl", "sample.jsonl", "other.jsonl"):
         s3.put(f"out/{name}", b"old\n")
     write_rows(program.folder / "more.jsonl", documents(3))
@@ -51,13 +51,13 @@ def test_they_take_the_place_of_those_of_before(program: Program, s3: S3) -> Non
         ("https://host/out", "files cannot be uploaded there"),
     ],
 )
-def test_where_they_cannot_be_put_is_one_line(program: Program, out: str, message: str) -> None:
+def test_a_bucket_that_cannot_be_written_is_a_one_line_error(program: Program, out: str, message: str) -> None:
     done = program("export", RUN, "--out", out)
     assert (done.code, message in " ".join(done.err.split()), done.out) == (2, True, ""), done.err
     assert sorted(path.name for path in program.folder.iterdir()) == ["docs.jsonl", RUN]
 
 
-def test_a_run_folder_stays_on_a_disk(program: Program, s3: S3) -> None:
+def test_a_run_folder_must_be_on_a_disk(program: Program, s3: S3) -> None:
     for command in (
         ("classify", "docs.jsonl", "--offline"),
         ("compare", "docs.jsonl", "--offline", "-m", "a", "-m", "b"),

@@ -1,4 +1,4 @@
-"""`--max-cost` is a hard limit: at any concurrency, with answers that never come, and after a resume."""
+"""`--max-cost` is a hard limit: at any concurrency, with lost answers, and after a resume."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.e2e.program import Endpoint, Program, accounted, documents, write_row
 from tests.ledgers import ledger_rows
 
 CAP_USD = 0.004
-PRICE = "1,1,5"  # the cache saves nothing: what the endpoint bills follows from its counts alone
+PRICE = "1,1,5"  # cached tokens cost as much as others: the endpoint's counts alone give the bill
 
 
 @pytest.mark.parametrize("faults", [(), ("--fault", "timeout=10%")])
@@ -52,7 +52,7 @@ UNPRICED = [
 
 
 @pytest.mark.parametrize("limit", ["--max-cost", "--daily-budget"])
-def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
+def test_a_limit_that_cannot_be_enforced_for_one_model_sends_nothing_to_any(
     llmbatch: Program, endpoint: StartEndpoint, limit: str
 ) -> None:
     server = endpoint()
@@ -68,7 +68,7 @@ def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
     assert here(*UNPRICED[-1], limit, "1", "--price", "0,0,0").code == 0
 
 
-def test_a_limit_of_nothing_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_limit_of_zero_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--max-cost", "0")
@@ -76,13 +76,13 @@ def test_a_limit_of_nothing_sends_nothing(llmbatch: Program, endpoint: StartEndp
 
 
 def billed_usd(server: Endpoint) -> float:
-    """What the endpoint would bill for all that it answered."""
+    """What the endpoint would bill for all its answers."""
     stats = server.stats
     return float(stats["prompt_tokens"] * 1 + stats["completion_tokens"] * 5) / 1_000_000
 
 
 @pytest.mark.parametrize("kind", ["hidden_output", "total_usage"])
-def test_output_that_only_the_total_shows_counts_against_the_limit(
+def test_output_visible_only_in_the_total_counts_against_the_limit(
     llmbatch: Program, endpoint: StartEndpoint, kind: str
 ) -> None:
     server = endpoint("--fault", f"{kind}=100%")
@@ -94,12 +94,12 @@ def test_output_that_only_the_total_shows_counts_against_the_limit(
     assert billed_usd(server) <= usage["cost_usd"] + usage["possibly_billed_usd"] <= 0.3
     assert usage["cost_usd"] > 0.15, "most of it could be used"
     assert done.json["flags"]["usage_contradictory"] == done.json["rows"]["ok"]
-    assert done.json["flags"]["cost_above_bound"] == 1, "then as much is set aside for each"
+    assert done.json["flags"]["cost_above_bound"] == 1, "then as much is reserved for each"
     llmbatch(*command)
-    assert billed_usd(server) <= 0.3, "what the first session has learnt of it holds for the next one"
+    assert billed_usd(server) <= 0.3, "the next session uses what the first one learned"
 
 
-def test_an_absurd_count_is_bounded_by_what_the_request_could_be(
+def test_an_absurd_token_count_is_bounded_by_the_size_of_the_request(
     llmbatch: Program, endpoint: StartEndpoint, tmp_path: Path
 ) -> None:
     llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})

@@ -25,7 +25,7 @@ from tests.ledgers import ledger_rows
 from tests.task.test_candidates import FIELDS, made_task
 
 
-class Heard(Observer):
+class Recorder(Observer):
     """Keeps a run's events."""
 
     def __init__(self, events: list[Event]) -> None:
@@ -36,7 +36,7 @@ class Heard(Observer):
 
 
 def listed(asked: Asked) -> list[str]:
-    """The names on the list before a document."""
+    """The names on the list in front of a document."""
     return re.findall(r"^\d+\. (\w+)", asked.text, re.MULTILINE)
 
 
@@ -52,36 +52,36 @@ def labelled(server: Scripted, folder: Path, texts: list[str], **options: Any) -
     return ledger_rows(folder / "ledger.jsonl")
 
 
-def test_rows_get_labels_of_their_own_lists_and_evaluation_tells_what_the_search_finds(
+def test_rows_get_labels_from_their_own_lists_and_evaluation_shows_what_the_search_finds(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     rows, server, events = rows_of("banking77")[:40], endpoint(), list[Event]()
     documents = [{"id": row["id"], "text": row["text"]} for row in rows]
     options: dict[str, Any] = {"task": "banking77", "base_url": server.url, "out": tmp_path / "run"}
     write_rows(tmp_path / "docs.jsonl", documents)
-    classify(tmp_path / "docs.jsonl", **options, candidates=10, observer=Heard(events))
+    classify(tmp_path / "docs.jsonl", **options, candidates=10, observer=Recorder(events))
     assert any("10 labels are retrieved for each document (of 77)" in event.message for event in events)
     candidates = Candidates(load_task("banking77").task, 10)
     texts = {row["id"]: row["text"] for row in rows}
     for line in ledger_rows(tmp_path / "run" / "ledger.jsonl"):
         assert line["category"] in candidates.shortlist(texts[line["id"]]).names["category"]
     classify(tmp_path / "docs.jsonl", **options, candidates=10)
-    assert server.requests == 40, "a row's list is the same again, and so is its key"
+    assert server.requests == 40, "a row gets the same list again, and so the same key"
 
     write_rows(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert evaluation.candidates is not None
-    at = {one.labels: one.recall for one in evaluation.candidates.at}
+    recalls = {one.labels: one.recall for one in evaluation.candidates.at}
     by_hand = sum(row["gold"] in candidates.shortlist(row["text"]).names["category"] for row in rows)
-    assert (at[10].count, at[10].total) == (by_hand, 40)
-    assert at[1].count <= at[5].count <= at[10].count <= at[20].count
+    assert (recalls[10].count, recalls[10].total) == (by_hand, 40)
+    assert recalls[1].count <= recalls[5].count <= recalls[10].count <= recalls[20].count
     assert "Labels retrieved for a document" in rendered(evaluation)
 
     classify(tmp_path / "docs.jsonl", **options, candidates=5)
-    assert server.requests == 80, "another list is another question"
+    assert server.requests == 80, "another list gives another key"
 
 
-def test_none_of_these_widens_the_search_once(tmp_path: Path) -> None:
+def test_a_none_of_these_answer_widens_the_search_once(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         return answer("none" if "card_arrival" in listed(asked) else "3")
 
@@ -94,7 +94,7 @@ def test_none_of_these_widens_the_search_once(tmp_path: Path) -> None:
     assert "flags" not in line
 
 
-def test_a_row_for_which_none_is_chosen_twice_is_in_review_whatever_the_threshold(tmp_path: Path) -> None:
+def test_a_row_with_none_chosen_twice_is_in_review_whatever_the_threshold(tmp_path: Path) -> None:
     with scripted(lambda _: answer("none", 95)) as server:
         store = tmp_path / "answers.sqlite"
         (line,) = labelled(server, tmp_path / "run", ["My card has not arrived."], review_below=0, reuse=store)
@@ -104,19 +104,19 @@ def test_a_row_for_which_none_is_chosen_twice_is_in_review_whatever_the_threshol
         assert not read_rows(tmp_path / "run" / "results.jsonl")
         assert len(server.asked) == 2
         labelled(server, tmp_path / "other", ["My card has not arrived."], review_below=0, reuse=store)
-        assert len(server.asked) == 4, "no answer worth keeping"
+        assert len(server.asked) == 4, "no answer worth caching"
 
 
-def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
+def test_a_number_that_is_not_on_the_list_is_an_unusable_answer(tmp_path: Path) -> None:
     with scripted(lambda asked: answer("none" if asked.number % 2 else "11")) as server:
         classify(["A card."], task="banking77", candidates=10, base_url=server.url, out=tmp_path / "run", reask=0,
                  price="1,1,1")  # fmt: skip
         (line,) = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert (line["status"], line["error"]["kind"]) == ("failed", "invalid")
-    assert line["input_tokens"] == 1000, "both answers are on its bill"
+    assert line["input_tokens"] == 1000, "the row pays for both answers"
 
 
-def test_a_shorter_second_list_takes_no_number_beyond_it(tmp_path: Path) -> None:
+def test_a_shorter_second_list_accepts_no_number_beyond_its_end(tmp_path: Path) -> None:
     with scripted(lambda asked: answer("none" if asked.number == 1 else "37")) as server:
         classify(["A", "B"], task="banking77", candidates=40, base_url=server.url, out=tmp_path / "run", price="1,1,1")
         asked = [(len(listed(one)), one.choices) for one in server.asked]
@@ -125,8 +125,8 @@ def test_a_shorter_second_list_takes_no_number_beyond_it(tmp_path: Path) -> None
     assert len({one.body["messages"][0]["content"][0]["text"] for one in server.asked}) == 1, "one prefix for all"
 
 
-def test_a_number_may_come_as_one(tmp_path: Path) -> None:
-    """Where no schema holds a model, it writes a number as JSON has numbers."""
+def test_a_number_may_be_a_json_number(tmp_path: Path) -> None:
+    """Without a schema, a model writes a number as a JSON number."""
 
     def script(_: Asked) -> Reply:
         message = {"content": '{"category": 3, "percent": 90}'}
@@ -195,18 +195,18 @@ def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint
     (tmp_path / "made.toml").write_text("\n".join(['name = "made"', *lines]))
     texts, events, server = [f"We want {label.description}." for label in labels[:30]], list[Event](), endpoint()
     options: dict[str, Any] = {"task": tmp_path / "made.toml", "base_url": server.url, "out": tmp_path / "run"}
-    classify(texts, **options, observer=Heard(events))
+    classify(texts, **options, observer=Recorder(events))
     (why,) = [event.message for event in events if event.name == "labels.planned"]
     assert "2,000 labels" in why
     found = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert sum(line["category"] == labels[line["row"]].name for line in found) >= 27
-    assert all("retries" not in line for line in found), "the strict endpoint takes the schema as it is"
+    assert all("retries" not in line for line in found), "the strict endpoint accepts the schema unchanged"
     assert load_record(RunFolder(tmp_path / "run")).choice.candidates == 50
     classify(texts, **options)
     assert server.requests == 30
 
 
-def test_the_cheapest_way_is_none_that_cannot_ask_again(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_cheapest_way_is_never_one_that_cannot_re_ask(tmp_path: Path, endpoint: StartEndpoint) -> None:
     write_rows(tmp_path / "docs.jsonl", [{"id": 1, "text": "My card has not arrived."}])
     run = classify(tmp_path / "docs.jsonl", task="banking77", candidates=10, cheapest=True, model="gpt-4o-mini",
                    base_url=endpoint().url, out=tmp_path / "run")  # fmt: skip

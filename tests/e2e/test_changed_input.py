@@ -1,4 +1,4 @@
-"""An input that changed is reported, and is not a success."""
+"""A changed input is reported, and the run does not succeed."""
 
 import json
 import os
@@ -11,7 +11,7 @@ def _piped(rows: list[dict[str, object]]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def test_an_input_that_shrinks_while_a_run_goes_on_ends_it_with_3(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_input_that_shrinks_during_a_run_ends_it_with_3(llmbatch: Program, endpoint: StartEndpoint) -> None:
     path = write_rows(llmbatch.folder / "docs.jsonl", documents(40))
     server = endpoint("--latency", "0.05")
     process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "1", "--json")
@@ -23,7 +23,7 @@ def test_an_input_that_shrinks_while_a_run_goes_on_ends_it_with_3(llmbatch: Prog
     assert "docs.jsonl shrank while it was being read: rows may be missing" in err
 
 
-def test_an_input_that_shrank_since_is_told_by_whoever_makes_results_of_it(
+def test_every_command_that_writes_results_reports_an_input_that_shrank(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -41,7 +41,7 @@ def test_an_input_that_shrank_since_is_told_by_whoever_makes_results_of_it(
     assert "is shorter than" in llmbatch("review", "import", "docs.llmbatch", "mine.jsonl").err
     again = llmbatch(*command, "--quiet")
     assert (again.code, "is shorter than when it was last read" in again.err, server.requests) == (3, True, 10)
-    assert llmbatch(*command).code == 0, "it is told once"
+    assert llmbatch(*command).code == 0, "it is reported once"
     path.write_bytes(whole)
     assert (llmbatch(*command).code, server.requests) == (0, 10)
 

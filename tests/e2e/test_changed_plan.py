@@ -1,4 +1,4 @@
-"""A run that asks finished rows again says so before it sends anything."""
+"""A run that sends finished rows again says so before it sends anything."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.e2e.program import Program, documents, write_rows
         (["--max-output-tokens", "99"], ["parameters"]),
     ],
 )
-def test_a_changed_plan_says_how_many_finished_rows_are_asked_again_at_what_cost(
+def test_a_changed_plan_says_how_many_finished_rows_are_sent_again_and_at_what_cost(
     llmbatch: Program, endpoint: StartEndpoint, change: list[str], named: list[str]
 ) -> None:
     server = endpoint("--fault", "refusal@3")
@@ -30,7 +30,7 @@ def test_a_changed_plan_says_how_many_finished_rows_are_asked_again_at_what_cost
     assert done.err.index("changed:") < done.err.index("estimate:")
 
 
-def test_nothing_is_said_where_nothing_is_asked_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_nothing_is_reported_if_no_row_is_sent_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     command = ("classify", "docs.jsonl", "--base-url", endpoint().url)
     assert "changed" not in llmbatch(*command).err
@@ -38,7 +38,7 @@ def test_nothing_is_said_where_nothing_is_asked_again(llmbatch: Program, endpoin
     assert "changed" not in llmbatch(*command, "--review-below", "0.9", "--sample", "2").err
 
 
-def test_of_standard_input_the_earlier_copy_tells(llmbatch: Program) -> None:
+def test_for_standard_input_the_earlier_copy_is_compared(llmbatch: Program) -> None:
     rows = b"".join(json.dumps(row).encode() + b"\n" for row in documents(3))
     assert llmbatch("classify", "-", "--offline", stdin=rows).code == 0
     done = llmbatch("classify", "-", "--offline", "--reasoning", stdin=rows)

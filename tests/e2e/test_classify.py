@@ -1,4 +1,4 @@
-"""The main job: every row ends in exactly one place, and nothing is asked twice."""
+"""The main job: every row ends in exactly one output, and nothing is sent twice."""
 
 import csv
 import gzip
@@ -26,7 +26,7 @@ def test_the_sample_documents_are_classified(llmbatch: Program) -> None:
     assert all(row["text"] for row in found["review"] + found["sample"])
 
 
-def test_results_carry_the_inputs_other_fields_in_input_order(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_results_include_the_inputs_other_fields_in_input_order(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = [{"id": n, "text": f"Invoice {n} is overdue.", "team": f"t{n}", "nested": {"a": [n]}} for n in range(20)]
     write_rows(llmbatch.folder / "docs.jsonl", rows)
     assert llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0").code == 0
@@ -60,7 +60,9 @@ def test_an_input_field_overwrites_neither_the_answer_nor_another_field(
         assert result["input_category"] == answers[-2]
 
 
-def test_the_same_rows_give_the_same_bytes_whoever_writes_them(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_same_rows_give_the_same_bytes_whichever_command_writes_them(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     (llmbatch.folder / "in").mkdir()
     write_rows(llmbatch.folder / "in" / "docs.jsonl", [*documents(4), b"{broken"])
     server = endpoint("--fault", "refusal@2")
@@ -105,7 +107,7 @@ def test_only_new_and_edited_rows_are_sent_when_the_input_changes(llmbatch: Prog
     assert accounted(llmbatch.folder / "docs.llmbatch") == list(range(30))
 
 
-def test_another_prompt_makes_rows_undone_by_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_another_prompt_makes_rows_pending(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(5))
     llmbatch("classify", "docs.jsonl", "--base-url", server.url)
@@ -115,7 +117,7 @@ def test_another_prompt_makes_rows_undone_by_itself(llmbatch: Program, endpoint:
     assert set(done.json["labels"]) == {"good", "bad"}
 
 
-def test_another_threshold_splits_the_same_answers_anew(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_another_threshold_splits_the_same_answers_differently(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(10))
     llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0")
@@ -125,7 +127,7 @@ def test_another_threshold_splits_the_same_answers_anew(llmbatch: Program, endpo
     assert server.requests == 10
 
 
-def test_rows_with_the_same_text_are_asked_once_and_stay_separate(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_rows_with_the_same_text_are_sent_once_and_stay_separate(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     rows = [{"id": name, "text": "The same."} for name in (1, "1", 1, "x")] * 50
     write_rows(llmbatch.folder / "docs.jsonl", rows)
@@ -138,7 +140,7 @@ def test_rows_with_the_same_text_are_asked_once_and_stay_separate(llmbatch: Prog
     assert sum(line["cost_usd"] > 0 for line in ledger) == 1
 
 
-def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_bad_rows_are_reported_with_their_place_and_shift_no_others(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = [
         {"id": "a", "text": "An invoice."},
         b'{"id": "b", "text": ',
@@ -162,13 +164,13 @@ def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program,
     assert "raw_base64" in failed[4]
 
 
-def test_tolerated_failures_leave_with_zero(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_tolerated_failures_exit_with_0(llmbatch: Program, endpoint: StartEndpoint) -> None:
     command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--max-failed")
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(9), b"bad"])
     assert [llmbatch(*command, tolerated).code for tolerated in ("1", "10%", "9%")] == [0, 0, 3]
 
 
-def test_strict_ends_at_the_first_bad_row(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_strict_stops_at_the_first_bad_row(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(2), b"bad", *documents(2)])
     done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--strict")
     assert done.code == 2
@@ -220,7 +222,7 @@ def test_several_inputs_and_folders(llmbatch: Program, endpoint: StartEndpoint) 
     assert accounted(llmbatch.folder / "run") == [0, 1, 2, 3]
 
 
-def test_the_random_sample_is_the_same_at_every_run_and_grows_with_its_share(
+def test_the_random_sample_is_the_same_in_every_run_and_grows_with_its_share(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--sample")
@@ -235,7 +237,7 @@ def test_the_random_sample_is_the_same_at_every_run_and_grows_with_its_share(
     assert len(views(llmbatch.folder / "docs.llmbatch")["sample"]) == 7
 
 
-def test_a_rationale_is_there_where_it_is_asked_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_requested_rationale_is_in_the_results(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     assert (
         llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--reasoning", "--review-below", "0").code == 0
@@ -243,7 +245,7 @@ def test_a_rationale_is_there_where_it_is_asked_for(llmbatch: Program, endpoint:
     assert all(row["reasoning"] for row in views(llmbatch.folder / "docs.llmbatch")["results"])
 
 
-def test_an_empty_input_is_no_error(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_empty_input_is_not_an_error(llmbatch: Program, endpoint: StartEndpoint) -> None:
     (llmbatch.folder / "docs.jsonl").touch()
     done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 0)
@@ -278,9 +280,7 @@ def test_run_folders_are_private(llmbatch: Program, endpoint: StartEndpoint) -> 
         (["export", "nowhere"], "run folder"),
     ],
 )
-def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
-    llmbatch: Program, arguments: list[str], said: str
-) -> None:
+def test_a_usage_error_is_one_line_and_exits_with_2(llmbatch: Program, arguments: list[str], said: str) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     (llmbatch.folder / "docs.docx").touch()
     (llmbatch.folder / "headless.csv").write_text("1,Where is my parcel now?\n2,I want my money back\n")
@@ -291,7 +291,7 @@ def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
     assert said in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
-    assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never began leaves no folder"
+    assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never started leaves no folder"
 
 
 def test_a_relative_run_can_be_shown_from_its_path(llmbatch: Program, tmp_path: Path, endpoint: StartEndpoint) -> None:

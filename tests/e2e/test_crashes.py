@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
+"""Killed, interrupted, disk full: no finished row is lost, nothing is paid twice without a report."""
 
 import json
 import shlex
@@ -31,8 +31,8 @@ from tests.e2e.program import (
 from tests.ledgers import ledger_rows
 
 COUNT = 120
-ROOM_SET_ASIDE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
-"""As much as the program takes; less is set aside in other tests."""
+RESERVED_SPACE: dict[str, Any] = {CONSTANTS: json.dumps({"llmbatch.runs.ledger.reserve._LINE_BYTES": 4096})}
+"""As much as the program reserves; other tests reserve less."""
 SMALL_FILES: dict[str, Any] = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 100_000}})}
 
 
@@ -57,15 +57,15 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     done = llmbatch(*command)
     assert done.code == 0, done.err
     assert accounted(run) == list(range(COUNT))
-    assert server.requests == COUNT + in_flight, "only what was under way is sent again"
-    told = done.json["usage"]["possibly_billed_requests"]
-    assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
-    assert (f"{counted(told, 'request')} in flight when" in done.err) == (told > 0)
+    assert server.requests == COUNT + in_flight, "only requests in flight are sent again"
+    reported = done.json["usage"]["possibly_billed_requests"]
+    assert in_flight <= reported <= 4, "each is reported; the kill may have come between the log line and the request"
+    assert (f"{counted(reported, 'request')} in flight when" in done.err) == (reported > 0)
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 
 
-def test_after_a_kill_export_makes_the_views(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+def test_after_a_kill_export_writes_the_outputs(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     process = llmbatch.start("classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.02").url)
     wait_until(lambda: ledger_lines(run) >= 10, process)
     process.kill()
@@ -79,7 +79,7 @@ def test_after_a_kill_export_makes_the_views(llmbatch: Program, endpoint: StartE
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_the_run_in_order(
+def test_a_signal_ends_the_run_cleanly(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, number: signal.Signals, code: int
 ) -> None:
     server = endpoint("--latency", "0.05")
@@ -95,7 +95,7 @@ def test_a_signal_ends_the_run_in_order(
     assert server.requests == COUNT
 
 
-def test_under_nohup_a_hang_up_changes_nothing(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+def test_under_nohup_a_hangup_is_ignored(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     command = shlex.join([*quick_program(), "classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.01").url])
     process = subprocess.Popen(
         f"trap '' HUP; exec {command}",
@@ -112,20 +112,20 @@ def test_under_nohup_a_hang_up_changes_nothing(llmbatch: Program, endpoint: Star
     assert len(accounted(run)) == COUNT
 
 
-def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+def test_a_second_signal_abandons_requests_in_flight(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     server = endpoint("--fault", "timeout@9+")
     process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--grace", "60")
     wait_until(lambda: server.requests >= 12, process)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while "press again" not in (line := process.stderr.readline()):
-        assert line, "the first signal was not told"
+        assert line, "the first signal was not reported"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    given_up = [line for line in ledger_rows(run / "ledger.jsonl") if line["status"] == "failed"]
-    assert [line["error"]["kind"] for line in given_up] == ["interrupted"] * 4
-    assert all(line["possibly_billed_attempts"] == 1 for line in given_up)
+    abandoned = [line for line in ledger_rows(run / "ledger.jsonl") if line["status"] == "failed"]
+    assert [line["error"]["kind"] for line in abandoned] == ["interrupted"] * 4
+    assert all(line["possibly_billed_attempts"] == 1 for line in abandoned)
 
 
 def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
@@ -136,24 +136,24 @@ def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: 
     second = llmbatch(*command)
     assert second.code == 6
     assert str(holder(run)) in second.err
-    assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "looking on is allowed"
+    assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "reading is allowed"
     process.kill()
     process.communicate()
 
 
-def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
+def test_a_full_disk_stops_the_run_and_keeps_complete_lines(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
-    """A limit on file sizes stands in for a full disk: what can still be written is what was set aside."""
+    """A limit on file sizes simulates a full disk: only the reserved space can still be written."""
     server = endpoint("--latency", "0.01")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4")
-    stopped = llmbatch(*command, **ROOM_SET_ASIDE, **SMALL_FILES)
+    stopped = llmbatch(*command, **RESERVED_SPACE, **SMALL_FILES)
     assert stopped.code == 8, stopped.err
     assert "the file size limit is nearly reached (ulimit -f)" in stopped.err
     assert "Traceback" not in stopped.err
     kept = ledger_lines(run)
     assert 0 < kept < COUNT
-    assert server.requests == kept, "what was under way found room"
+    assert server.requests == kept, "requests in flight found room"
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert server.requests == COUNT
     assert accounted(run) == list(range(COUNT))
@@ -173,17 +173,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_on_a_full_disk_answers_under_way_find_the_room_that_was_set_aside(
+def test_on_a_full_disk_answers_in_flight_use_the_reserved_space(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, small_disk: Path
 ) -> None:
     server, run = endpoint("--latency", "0.01"), small_disk / "run"
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--out", run, "--json")
     (small_disk / "ballast").write_bytes(bytes(16_000))
-    full = llmbatch(*command, **ROOM_SET_ASIDE)
+    full = llmbatch(*command, **RESERVED_SPACE)
     assert full.code == 8, full.err
     assert "No space left on device" in full.json["reason"]
     assert "make room" in full.err
-    assert 0 < ledger_lines(run) == server.requests < COUNT, "each answer was kept"
+    assert 0 < ledger_lines(run) == server.requests < COUNT, "each answer was saved"
     (small_disk / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
     assert llmbatch(*command).code == 0
@@ -191,18 +191,22 @@ def test_on_a_full_disk_answers_under_way_find_the_room_that_was_set_aside(
     assert accounted(run) == list(range(COUNT))
 
 
-def test_without_room_for_answers_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint, small_disk: Path) -> None:
+def test_without_space_for_answers_nothing_is_sent(
+    llmbatch: Program, endpoint: StartEndpoint, small_disk: Path
+) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     server = endpoint()
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", small_disk / "run")
-    done = llmbatch(*command, **ROOM_SET_ASIDE)
+    done = llmbatch(*command, **RESERVED_SPACE)
     assert (done.code, server.requests) == (8, 0)
     assert "cannot set aside the 8.0 MiB" in done.err
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
-def test_a_signal_while_views_are_made_ends_at_once(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
-    """It comes when the sample of an earlier run, which this one does not want, is removed."""
+def test_a_signal_while_outputs_are_written_ends_the_command_at_once(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    """The signal comes while the unneeded sample of an earlier run is removed."""
     server = endpoint()
     done = subprocess.run(
         [
@@ -260,7 +264,7 @@ def test_a_damaged_ledger_is_refused_and_repaired_on_demand(
     assert accounted(run) == list(range(COUNT))
 
 
-def test_what_stands_in_a_view_s_place_is_refused_before_anything_is_sent(
+def test_a_directory_in_place_of_an_output_is_refused_before_anything_is_sent(
     llmbatch: Program, run: Path, endpoint: StartEndpoint
 ) -> None:
     run.mkdir()
@@ -274,7 +278,7 @@ def test_what_stands_in_a_view_s_place_is_refused_before_anything_is_sent(
     assert accounted(run) == list(range(COUNT))
 
 
-def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Program) -> None:
+def test_endless_standard_input_can_be_interrupted(llmbatch: Program) -> None:
     process = llmbatch.start("classify", "-", "--offline", "--out", "run", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write('{"id": 1, "text": "An invoice."}\n')
@@ -290,7 +294,7 @@ def _has_results(run: Path, ids: list[str]) -> bool:
     return [row["id"] for row in views(run)["results"]] == ids
 
 
-def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Program) -> None:
+def test_results_of_an_endless_input_appear_as_they_are_written(llmbatch: Program) -> None:
     run = llmbatch.folder / "run"
     command = ("classify", "-", "--offline", "--out", "run", "--review-below", "0")
     quickly = {CONSTANTS: json.dumps({"llmbatch.session.rolling.ROLL_EVERY_S": 0.1})}
@@ -307,7 +311,7 @@ def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Pr
     assert accounted(run) == [0, 1, 2, 3]
 
 
-def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
+def test_the_offline_endpoint_of_a_killed_run_ends_too(llmbatch: Program, run: Path) -> None:
     process = llmbatch.start(
         "classify", "docs.jsonl", "--offline", "--out", run.name, "--fault", "timeout@20+", program=PROGRAM
     )
@@ -320,7 +324,7 @@ def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: P
 
 
 @pytest.mark.parametrize("kept_as", [None, "moved.llmbatch"])
-def test_a_run_whose_folder_is_gone_stops_paying(
+def test_a_run_whose_folder_is_gone_stops_sending(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, kept_as: str | None
 ) -> None:
     server = endpoint("--latency", "0.2")

@@ -1,4 +1,4 @@
-"""`--daily-budget` holds over processes, kills and resumes, by the endpoint's own accounting."""
+"""`--daily-budget` holds across processes, kills and resumes, by the endpoint's own accounting."""
 
 import sqlite3
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_two_processes_and_a_kill_stay_within_one_budget(llmbatch: Program, endp
     assert "the next day begins at" in err
     assert billed_nanousd(server) <= CAP_NUSD
     spent, held = charged(store)
-    assert 0.98 * CAP_NUSD <= spent == held <= CAP_NUSD, "what the killed run had set aside was given back and used"
+    assert 0.98 * CAP_NUSD <= spent == held <= CAP_NUSD, "what the killed run had reserved was released and used"
     sent = server.requests
     resumed = llmbatch("classify", f"{name}.jsonl", *options, "--spend-store", store)
     assert (resumed.code, server.requests) == (5, sent)
@@ -61,7 +61,7 @@ def test_two_processes_and_a_kill_stay_within_one_budget(llmbatch: Program, endp
     assert oct(store.stat().st_mode)[-3:] == "600"
 
 
-def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_if_the_remaining_budget_is_unknown_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     (llmbatch.folder / "spend").write_bytes(b"not a database, " * 100)
@@ -75,7 +75,7 @@ def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoin
     assert "will not show this run's whole cost" in without_budget.err
 
 
-def test_machines_share_a_budget_by_a_database(
+def test_machines_share_a_budget_through_a_database(
     llmbatch: Program, endpoint: StartEndpoint, postgresql: Database
 ) -> None:
     server, store = endpoint("--latency", "0.05"), ("--spend-store", postgresql.address)
@@ -92,7 +92,7 @@ def test_machines_share_a_budget_by_a_database(
     wait_until(lambda: ledger_lines(llmbatch.folder / "1.llmbatch") >= 5, killed)
     killed.kill()
     killed.communicate()
-    assert charged()[0] < charged()[1], "it held more than it had spent"
+    assert charged()[0] < charged()[1], "it had reserved more than it had spent"
     resumed = machines["1"]("classify", "1.jsonl", *options, *store)
     assert (resumed.code, "--daily-budget $0.15 is reached" in resumed.err) == (5, True), resumed.err
     assert 0.98 * CAP_NUSD <= charged()[0] == charged()[1] <= CAP_NUSD, "the killed session was settled at once"

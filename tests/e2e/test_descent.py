@@ -36,7 +36,7 @@ def lines_of(server: Scripted, folder: Path, task: Path, text: str = "It stands 
     return ledger_rows(folder / "ledger.jsonl")
 
 
-def test_a_row_goes_down_the_tree_with_one_line_and_one_bill(task: Path, tmp_path: Path) -> None:
+def test_a_row_descends_the_tree_with_one_ledger_line_and_one_cost(task: Path, tmp_path: Path) -> None:
     replies = iter(said("2", "3", "2"))
     with scripted(lambda _: next(replies)) as server:
         (line,) = lines_of(server, tmp_path / "run", task)
@@ -47,25 +47,25 @@ def test_a_row_goes_down_the_tree_with_one_line_and_one_bill(task: Path, tmp_pat
         again = classify(["It stands still"], task=task, candidates="levels", base_url=server.url, out=tmp_path / "run")
     assert (line["category"], line["confidence"]) == ("freeze", pytest.approx(0.512))
     assert (line["attempts"], line["input_tokens"], len(server.asked)) == (3, 1500, 3)
-    assert len(set(prefixes)) == 3, "a prefix a group"
+    assert len(set(prefixes)) == 3, "one prefix per group"
     assert numbers == [[*map(str, range(1, n + 1)), "none"] for n in counts], "no number that is not on the list"
     assert again.summary.session.requests == 0
 
 
-def test_none_of_a_list_is_looked_for_once_in_the_whole_tree_and_goes_to_people_then(
+def test_a_row_with_no_label_in_a_list_is_searched_once_in_the_whole_tree_and_then_reviewed(
     task: Path, tmp_path: Path
 ) -> None:
     replies = iter(said("1", "none", "1", "none", "none"))
     with scripted(lambda _: next(replies)) as server:
         (line,) = lines_of(server, tmp_path / "run", task)
-        assert "5." not in server.asked[-1].text.partition("<document>")[0], "no list is longer than the longest"
+        assert "5." not in server.asked[-1].text.partition("<document>")[0], "no list is longer than allowed"
         assert line["confidence"] == 0.8
         (lost,) = lines_of(server, tmp_path / "lost", task)
     assert (lost["confidence"], lost["flags"]) == (0, ["none_fits"])
     assert len(read_rows(tmp_path / "lost" / "review.jsonl")) == 1
 
 
-def test_an_unusable_answer_is_asked_for_again_where_the_row_stands(task: Path, tmp_path: Path) -> None:
+def test_an_unusable_answer_is_re_asked_at_the_level_the_row_has_reached(task: Path, tmp_path: Path) -> None:
     replies = iter(said("2", "99", "2"))
     with scripted(lambda _: next(replies)) as server:
         (line,) = lines_of(server, tmp_path / "run", task)
@@ -73,7 +73,7 @@ def test_an_unusable_answer_is_asked_for_again_where_the_row_stands(task: Path, 
     assert (line["category"], line["attempts"]) == ("login", 3)
 
 
-def test_the_planner_takes_levels_where_a_search_finds_too_little(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_planner_uses_levels_if_a_search_finds_too_little(llmbatch: Program, endpoint: StartEndpoint) -> None:
     groups = [(f"g{n}", f"topic{n}") for n in range(30)]
     labels = [f'{{ name = "{name}", description = "About {topic}." }}' for name, topic in groups]
     labels += [
@@ -89,7 +89,7 @@ def test_the_planner_takes_levels_where_a_search_finds_too_little(llmbatch: Prog
     low, high = (estimate["models"][0]["cost_usd"][end] for end in ("low", "high"))
     done = llmbatch("classify", *command)
     assert (done.code, server.requests) == (0, 6)
-    assert low * 0.9 <= done.json["usage"]["cost_usd"] <= high * 1.1, "of three rows each writes a prefix to the cache"
+    assert low * 0.9 <= done.json["usage"]["cost_usd"] <= high * 1.1, "each of three rows writes a prefix to the cache"
     judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl", "--json").json
     assert (judged["accuracy"]["value"], judged["candidates"]) == (1, None)
     shown = llmbatch("prompt", "render", "tree.toml", "--candidates", "levels", "--text", "A", "--json").json

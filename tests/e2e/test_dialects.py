@@ -1,4 +1,4 @@
-"""Endpoints of other makers: judged by what they say, whatever its form."""
+"""Endpoints of other providers: errors are recognised whatever their form."""
 
 from collections import Counter
 from typing import Any
@@ -40,7 +40,7 @@ def test_an_error_inside_a_200_stops_the_run_with_its_own_text(llmbatch: Program
     assert kinds(llmbatch) == {None: 5}
 
 
-def test_a_firewalls_page_for_some_rows_fails_those_and_a_rerun_asks_them_last(llmbatch: Program) -> None:
+def test_a_firewall_page_for_some_rows_fails_those_and_a_rerun_sends_them_last(llmbatch: Program) -> None:
     rows(llmbatch, 30)
 
     def script(asked: Asked) -> Reply:
@@ -54,11 +54,11 @@ def test_a_firewalls_page_for_some_rows_fails_those_and_a_rerun_asks_them_last(l
         before = len(endpoint.asked)
         assert classified(llmbatch, endpoint.url, "--concurrency", "1").code == 3
         later = [is_row(asked, 4, 5, 17) for asked in endpoint.asked[before:]]
-    assert later == sorted(later), "rows that were never asked come first"
+    assert later == sorted(later), "rows that were never sent come first"
     assert kinds(llmbatch) == {None: 31, "refused": 6}
 
 
-def test_a_key_that_is_withdrawn_stops_the_run_after_three_rows(llmbatch: Program) -> None:
+def test_a_revoked_key_stops_the_run_after_three_rows(llmbatch: Program) -> None:
     rows(llmbatch, 60)
     withdrawn = Reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
     with scripted(lambda asked: withdrawn if asked.number > 10 else answer()) as endpoint:
@@ -68,19 +68,19 @@ def test_a_key_that_is_withdrawn_stops_the_run_after_three_rows(llmbatch: Progra
     assert "3 consecutive rows failed the same way" in done.err
 
 
-def test_refusals_that_come_faster_than_answers_are_not_taken_for_all_rows(llmbatch: Program) -> None:
+def test_refusals_faster_than_answers_do_not_stop_the_run(llmbatch: Program) -> None:
     rows(llmbatch, 80)
-    odd = Reply(400, {"error": {"message": "computer says no"}})
+    bad_request = Reply(400, {"error": {"message": "computer says no"}})
 
     def script(asked: Asked) -> Reply:
-        return odd if asked.number > 8 and any(f"{n}." in asked.text for n in (3, 8)) else answer()
+        return bad_request if asked.number > 8 and any(f"{n}." in asked.text for n in (3, 8)) else answer()
 
     with scripted(script) as endpoint:
         assert classified(llmbatch, endpoint.url).code == 3
     assert kinds(llmbatch)["bad_request"] >= 13
 
 
-def test_an_unknown_finish_reason_counts_with_a_valid_answer_and_error_is_retried(llmbatch: Program) -> None:
+def test_an_unknown_finish_reason_is_accepted_with_a_valid_answer_and_error_is_retried(llmbatch: Program) -> None:
     rows(llmbatch, 8)
 
     def script(asked: Asked) -> Reply:
@@ -92,7 +92,7 @@ def test_an_unknown_finish_reason_counts_with_a_valid_answer_and_error_is_retrie
     assert all(line["flags"] == ["finish_reason_unusual"] for line in ledger(llmbatch))
 
 
-def test_an_answer_that_stands_where_thinking_belongs_is_found_or_named(llmbatch: Program) -> None:
+def test_an_answer_in_the_thinking_field_is_found_or_reported(llmbatch: Program) -> None:
     rows(llmbatch, 4)
     right = '{"category":"technical","percent":92}'
 
@@ -108,7 +108,7 @@ def test_an_answer_that_stands_where_thinking_belongs_is_found_or_named(llmbatch
 
 
 @pytest.mark.parametrize(("thinks", "limit"), [(False, 120), (True, 900)])
-def test_a_limit_that_cuts_healthy_answers_rises_and_stops_nothing(
+def test_an_output_limit_that_cuts_good_answers_is_raised_and_stops_nothing(
     llmbatch: Program,
     thinks: bool,  # noqa: FBT001
     limit: int,
@@ -136,7 +136,7 @@ def test_a_limit_that_cuts_healthy_answers_rises_and_stops_nothing(
         assert len(endpoint.asked) == before + 4, "the next session keeps the limit"
 
 
-def test_what_was_adapted_is_kept_in_the_run(llmbatch: Program) -> None:
+def test_request_fallbacks_are_saved_in_the_run(llmbatch: Program) -> None:
     rows(llmbatch, 4)
     refusal = Reply(400, {"errors": ["temperature: not supported for this model"]})
     with scripted(lambda asked: refusal if "temperature" in asked.body else answer()) as endpoint:
@@ -147,7 +147,7 @@ def test_what_was_adapted_is_kept_in_the_run(llmbatch: Program) -> None:
     assert len(endpoint.asked) == 7
 
 
-def test_an_accepted_form_is_not_given_up_for_one_rows_refusal(llmbatch: Program) -> None:
+def test_an_accepted_response_format_survives_one_rows_refusal(llmbatch: Program) -> None:
     rows(llmbatch, 20)
     refusal = Reply(400, {"error": {"message": "response_format is not supported for this input"}})
     with scripted(lambda asked: refusal if is_row(asked, 9) else answer()) as endpoint:
@@ -156,7 +156,7 @@ def test_an_accepted_form_is_not_given_up_for_one_rows_refusal(llmbatch: Program
     assert kinds(llmbatch) == {None: 19, "bad_parameter": 1}
 
 
-def test_a_server_that_loads_its_model_is_waited_for(llmbatch: Program) -> None:
+def test_a_server_that_is_loading_its_model_is_waited_for(llmbatch: Program) -> None:
     rows(llmbatch, 4)
     loading = Reply(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
     with scripted(lambda asked: loading if asked.number <= 2 else answer()) as endpoint:
@@ -165,7 +165,7 @@ def test_a_server_that_loads_its_model_is_waited_for(llmbatch: Program) -> None:
     assert "endpoint down (loading, HTTP 503)" in done.err
 
 
-def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_than_allowed(llmbatch: Program) -> None:
+def test_an_unreachable_server_is_reported_at_once_and_waited_for_no_longer_than_allowed(llmbatch: Program) -> None:
     rows(llmbatch, 4)
     done = classified(
         llmbatch,
@@ -184,7 +184,7 @@ def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_th
     assert "longer than --max-wait 1" in done.err
 
 
-def test_a_proxys_own_word_for_the_cost_counts(llmbatch: Program) -> None:
+def test_a_cost_stated_by_a_proxy_is_used(llmbatch: Program) -> None:
     rows(llmbatch, 3)
     stated = answer()
     reply = Reply(200, stated.body, {"x-litellm-response-cost": "0.00025"})
@@ -194,7 +194,7 @@ def test_a_proxys_own_word_for_the_cost_counts(llmbatch: Program) -> None:
     assert done.json["usage"]["cost_usd"] == pytest.approx(0.00075)
 
 
-def test_a_limit_on_money_wants_a_price_also_from_ones_own_server(llmbatch: Program) -> None:
+def test_a_cost_limit_needs_a_price_even_for_ones_own_server(llmbatch: Program) -> None:
     rows(llmbatch, 3)
     with scripted(lambda _: answer()) as endpoint:
         refused = classified(llmbatch, endpoint.url, "--max-cost", "1")
@@ -215,7 +215,7 @@ def long_rows(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(4), {"id": "long", "text": "The server is slow. " * 4000}])
 
 
-def test_a_window_is_learnt_from_a_refusal_and_the_next_run_cuts_by_it(llmbatch: Program) -> None:
+def test_a_context_window_is_learned_from_a_refusal_and_the_next_run_truncates_to_it(llmbatch: Program) -> None:
     long_rows(llmbatch)
 
     def script(asked: Asked) -> Reply:
@@ -234,7 +234,7 @@ def test_a_window_is_learnt_from_a_refusal_and_the_next_run_cuts_by_it(llmbatch:
     assert ledger(llmbatch)[-1]["flags"] == ["truncated"]
 
 
-def test_the_only_model_that_a_server_lists_is_asked_with_its_window(llmbatch: Program) -> None:
+def test_the_only_model_a_server_lists_is_used_with_its_window(llmbatch: Program) -> None:
     long_rows(llmbatch)
     models = {"object": "list", "data": [{"id": "tiny", "object": "model", "meta": {"n_ctx": 8192}}]}
     with scripted(lambda _: answer(), models=models) as endpoint:
@@ -246,7 +246,7 @@ def test_the_only_model_that_a_server_lists_is_asked_with_its_window(llmbatch: P
     assert "the window of tiny (8,192) leaves for it" in failed["error"]["message"]
 
 
-def test_a_server_with_several_models_wants_one_named(llmbatch: Program) -> None:
+def test_a_server_with_several_models_needs_one_named(llmbatch: Program) -> None:
     rows(llmbatch, 2)
     with scripted(lambda _: answer(), models={"data": [{"id": "a"}, {"id": "b"}]}) as endpoint:
         done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint.url, OPENAI_API_KEY="k")
@@ -254,7 +254,7 @@ def test_a_server_with_several_models_wants_one_named(llmbatch: Program) -> None
     assert "--model: a, b" in done.err
 
 
-def test_a_task_that_fills_the_window_alone_is_reported_at_once(llmbatch: Program) -> None:
+def test_a_task_that_fills_the_window_by_itself_is_reported_at_once(llmbatch: Program) -> None:
     rows(llmbatch, 20)
     refusal = Reply(400, {"error": {**TOO_LONG, "n_ctx": 1024}})
     with scripted(lambda _: refusal) as endpoint:
@@ -267,7 +267,7 @@ def test_a_task_that_fills_the_window_alone_is_reported_at_once(llmbatch: Progra
     assert (done.code, endpoint.asked) == (2, [])
 
 
-def test_a_server_that_cuts_the_prompt_itself_is_noticed(llmbatch: Program) -> None:
+def test_a_server_that_truncates_the_prompt_itself_is_noticed(llmbatch: Program) -> None:
     rows(llmbatch, 2)
     usage = {"prompt_tokens": 512, "completion_tokens": 12, "total_tokens": 524}
     with scripted(lambda _: answer(usage=usage)) as endpoint:
@@ -275,7 +275,7 @@ def test_a_server_that_cuts_the_prompt_itself_is_noticed(llmbatch: Program) -> N
     assert [line["flags"] for line in ledger(llmbatch)] == [["prompt_cut"]] * 2
 
 
-def test_a_first_row_that_a_firewall_refuses_does_not_stop_the_job_for_ever(llmbatch: Program) -> None:
+def test_a_first_row_refused_by_a_firewall_does_not_block_every_rerun(llmbatch: Program) -> None:
     rows(llmbatch, 6)
     with scripted(lambda asked: Reply(403, FORBIDDEN) if is_row(asked, 0) else answer()) as endpoint:
         assert classified(llmbatch, endpoint.url).code == 4

@@ -1,4 +1,4 @@
-"""A folder of documents as an input: its ids, and what is said where its files change."""
+"""A folder of documents as an input: its ids, and what is reported when its files change."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, views
@@ -38,7 +38,7 @@ def test_a_folder_of_documents_is_labelled_once_and_its_changes_are_reported(
     assert len(views(run)["results"]) == 5
 
 
-def test_a_pattern_of_documents_is_exported_from_elsewhere(llmbatch: Program) -> None:
+def test_a_run_over_a_pattern_of_documents_can_be_exported_from_another_folder(llmbatch: Program) -> None:
     (llmbatch.folder / "notes").mkdir()
     for name in ("a.txt", "b.txt", "c.md"):
         (llmbatch.folder / "notes" / name).write_text(f"The server in {name} returns an error.")

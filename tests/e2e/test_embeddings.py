@@ -1,4 +1,4 @@
-"""Labels retrieved by embeddings of the same endpoint: what is asked for, what it costs, and what goes wrong."""
+"""Labels retrieved by embeddings of the same endpoint: requests, costs and faults."""
 
 import asyncio
 import re
@@ -23,12 +23,12 @@ from tests.ledgers import ledger_rows
 EMBEDDED: dict[str, Any] = {"task": "banking77", "candidates": 10, "embedding_model": "text-embedding-3-small"}
 NAMES = [label.name for label in load_task("banking77").task.labels]
 LABEL_REQUESTS = 8
-"""For the labels and examples of banking77: 231 texts, 32 at once."""
+"""For the labels and examples of banking77: 231 texts, 32 per request."""
 TEXTS = ["My card has not arrived yet.", "Where can I see the exchange rate?", "I forgot my passcode."]
 
 
 def vectors(asked: Asked, texts: list[str] | None = None) -> Reply:
-    """What the offline endpoint answers to a request for embeddings."""
+    """The offline endpoint's answer to a request for embeddings."""
     given = asked.body["input"] if texts is None else texts
     body = embeddings_body(EmbeddingRequest("m", tuple(given), in_base64=False, azure=False), 10 * len(given))
     return Reply(200, body)
@@ -43,7 +43,7 @@ def first_listed(_: Asked) -> Reply:
 
 
 def embedding(script: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
-    """An endpoint that answers requests for embeddings so, and chooses the first label of each list."""
+    """An endpoint that answers embedding requests by this script, and chooses the first label of each list."""
     return lambda asked: script(asked) if embeds(asked) else first_listed(asked)
 
 
@@ -57,7 +57,7 @@ def listed(asked: Asked) -> list[str]:
     return re.findall(r"^\d+\. (\w+)", asked.text, re.MULTILINE)
 
 
-def test_labels_near_a_document_are_listed_and_the_ledger_says_how_they_were_ranked(
+def test_the_nearest_labels_are_listed_and_the_ledger_records_how_they_were_ranked(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     rows, server = rows_of("banking77")[:40], endpoint()
@@ -68,26 +68,26 @@ def test_labels_near_a_document_are_listed_and_the_ledger_says_how_they_were_ran
     ledger = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert server.requests == sum(line["attempts"] for line in ledger)
     assert server.stats["embeddings"] == 40 + LABEL_REQUESTS, "a document is embedded once, and so are the labels"
-    assert ledger[0]["attempts"] == 2 + LABEL_REQUESTS, "on the bill of the row that needed them first"
+    assert ledger[0]["attempts"] == 2 + LABEL_REQUESTS, "the row that needed them first pays for them"
     for line in ledger:
         ranked = line["ranking"]["category"]
         assert len(ranked) == len(set(ranked)) == 20
         assert NAMES.index(line["category"]) in ranked
 
     classify(tmp_path / "docs.jsonl", **options)
-    assert server.requests == sum(line["attempts"] for line in ledger), "nothing is asked again"
+    assert server.requests == sum(line["attempts"] for line in ledger), "nothing is sent again"
 
     write_rows(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert evaluation.candidates is not None
-    at = {one.labels: one.recall.count for one in evaluation.candidates.at}
+    recall_counts = {one.labels: one.recall.count for one in evaluation.candidates.at}
     gold = {row["id"]: NAMES.index(row["gold"]) for row in rows}
     for count in (1, 5, 10, 20):
-        assert at[count] == sum(gold[line["id"]] in line["ranking"]["category"][:count] for line in ledger)
-    assert at[10] > 28, "vectors of features find labels, too"
+        assert recall_counts[count] == sum(gold[line["id"]] in line["ranking"]["category"][:count] for line in ledger)
+    assert recall_counts[10] > 28, "feature vectors find labels, too"
 
 
-def test_what_embeddings_cost_is_in_the_estimate_the_bill_and_the_limit(
+def test_the_cost_of_embeddings_is_in_the_estimate_the_totals_and_the_limit(
     tmp_path: Path, endpoint: StartEndpoint, llmbatch: Program
 ) -> None:
     rows, url = rows_of("banking77")[:100], endpoint().url
@@ -116,14 +116,14 @@ def test_a_limit_counts_embeddings_and_is_never_exceeded(tmp_path: Path) -> None
     assert sum(line["attempts"] for line in lines) == len(server.asked)
 
 
-def test_a_model_without_a_known_price_is_not_asked_under_a_limit(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_model_without_a_known_price_is_not_called_under_a_limit(tmp_path: Path, endpoint: StartEndpoint) -> None:
     with pytest.raises(UsageError, match="the price of nomic-embed is unknown"):
         classify(TEXTS, **{**EMBEDDED, "embedding_model": "nomic-embed"}, base_url=endpoint().url, out=tmp_path / "run",
                  model="gpt-4o-mini", max_cost=1)  # fmt: skip
 
 
 def test_one_model_may_do_both(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    """A server of one's own calls all that it serves by one name."""
+    """One's own server may serve everything under one name."""
     server = endpoint()
     run = classify(TEXTS, **{**EMBEDDED, "embedding_model": "local"}, model="local", base_url=server.url,
                    out=tmp_path / "run")  # fmt: skip
@@ -131,7 +131,7 @@ def test_one_model_may_do_both(tmp_path: Path, endpoint: StartEndpoint) -> None:
     assert server.stats["embeddings"] == 3 + LABEL_REQUESTS
 
 
-def test_none_of_these_lists_the_next_nearest_without_another_vector(tmp_path: Path) -> None:
+def test_a_none_of_these_answer_lists_the_next_nearest_without_another_vector(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         if embeds(asked):
             return vectors(asked)
@@ -153,7 +153,7 @@ def test_none_of_these_lists_the_next_nearest_without_another_vector(tmp_path: P
         (400, "Too many inputs in request, split into more batches."),
     ],
 )
-def test_a_model_that_takes_few_texts_at_once_gets_few(tmp_path: Path, refusal: int, message: str) -> None:
+def test_a_model_that_accepts_few_texts_per_request_gets_few(tmp_path: Path, refusal: int, message: str) -> None:
     def script(asked: Asked) -> Reply:
         few = len(asked.body["input"]) <= 10
         return vectors(asked) if few else Reply(refusal, {"error": {"message": message, "type": "invalid"}})
@@ -168,7 +168,7 @@ def test_a_model_that_takes_few_texts_at_once_gets_few(tmp_path: Path, refusal: 
 
 
 @pytest.mark.parametrize("status", [400, 413, 500])
-def test_a_text_that_a_model_cannot_read_whole_is_shortened(tmp_path: Path, status: int) -> None:
+def test_a_text_longer_than_the_model_accepts_is_shortened(tmp_path: Path, status: int) -> None:
     """The window of many embedding models is 512 tokens; llama.cpp says so with 500."""
 
     def script(asked: Asked) -> Reply:
@@ -182,7 +182,7 @@ def test_a_text_that_a_model_cannot_read_whole_is_shortened(tmp_path: Path, stat
         whole = [asked.text for asked in server.asked if not embeds(asked)]
     assert [line["status"] for line in lines] == ["ok", "ok"]
     assert sizes[:3] == [2000, 1000, 500]
-    assert max(sizes[3:]) <= 500, "it is known from then on"
+    assert max(sizes[3:]) <= 500, "the limit is known from then on"
     assert all("card " * 1000 in text or "money " * 1000 in text for text in whole), "the document itself is sent whole"
 
 
@@ -206,7 +206,7 @@ def test_an_endpoint_without_embeddings_stops_the_run_at_once(tmp_path: Path) ->
         "<html>",
     ],
 )
-def test_no_vectors_are_no_answer_and_asked_for_again(tmp_path: Path, body: Any) -> None:
+def test_a_response_without_vectors_is_retried(tmp_path: Path, body: Any) -> None:
     def script(asked: Asked) -> Reply:
         return Reply(200, body) if asked.text.startswith("My card") and asked.times < 3 else vectors(asked)
 
@@ -217,7 +217,7 @@ def test_no_vectors_are_no_answer_and_asked_for_again(tmp_path: Path, body: Any)
     assert lines[1]["attempts"] == 4
 
 
-def test_fewer_vectors_than_texts_are_no_answer(tmp_path: Path) -> None:
+def test_a_response_with_fewer_vectors_than_texts_is_unusable(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         return vectors(asked, asked.body["input"][1:]) if len(asked.body["input"]) > 1 else vectors(asked)
 
@@ -227,7 +227,7 @@ def test_fewer_vectors_than_texts_are_no_answer(tmp_path: Path) -> None:
         assert line["error"]["message"] == "the endpoint returned 200 with 31 embeddings of 32 texts"
 
 
-def test_the_labels_are_paid_for_once_though_the_row_that_asks_for_them_fails(tmp_path: Path) -> None:
+def test_labels_are_embedded_once_even_if_the_row_that_needed_them_fails(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         of_labels = [one.number for one in server.asked if embeds(one) and "\n" in one.text]
         return Reply(500, {"error": {"message": "oops"}}) if of_labels[4:] == [asked.number] else vectors(asked)
@@ -240,7 +240,7 @@ def test_the_labels_are_paid_for_once_though_the_row_that_asks_for_them_fails(tm
     assert len(set(asked)) == LABEL_REQUESTS
 
 
-def test_a_row_whose_vector_is_refused_fails_alone_and_keeps_no_other_answer(tmp_path: Path) -> None:
+def test_a_row_whose_vector_is_refused_fails_alone_and_records_no_answer(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         if asked.text == TEXTS[1]:
             return Reply(400, {"error": {"message": "no such text", "code": "bad"}})
@@ -254,7 +254,7 @@ def test_a_row_whose_vector_is_refused_fails_alone_and_keeps_no_other_answer(tmp
     assert {"answer", "response_model", "ranking"}.isdisjoint(failed)
 
 
-def test_a_row_whose_label_is_refused_after_its_vector_has_that_on_its_bill(tmp_path: Path) -> None:
+def test_a_row_whose_label_is_refused_still_pays_for_its_vector(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         if embeds(asked):
             return vectors(asked)
@@ -266,10 +266,10 @@ def test_a_row_whose_label_is_refused_after_its_vector_has_that_on_its_bill(tmp_
     (failed,) = [line for line in lines if line["status"] == "failed"]
     assert failed["attempts"] == 2
     assert failed["input_tokens"] == 10
-    assert "response_model" not in failed, "that of the vector says nothing about the label"
+    assert "response_model" not in failed, "the model of the vector says nothing about the label"
 
 
-def test_faults_of_the_endpoint_are_borne_in_both_kinds_of_requests(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_faults_of_the_endpoint_are_survived_in_both_kinds_of_requests(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "mixed=30%", "--seed", "3")
     texts = [f"{text} ({n})" for n in range(20) for text in TEXTS]
     classify(texts, **EMBEDDED, base_url=server.url, out=tmp_path / "run", retry_wait_min=0.001,
@@ -294,7 +294,7 @@ def test_fields_are_ranked_by_the_same_vector(tmp_path: Path, endpoint: StartEnd
         assert {name: places[0] for name, places in line["ranking"].items()} == dict.fromkeys(
             ("topic", "tags"), line["row"]
         )
-    assert server.stats["embeddings"] == 5 + 2, "60 labels, 32 at once"
+    assert server.stats["embeddings"] == 5 + 2, "60 labels, 32 per request"
 
 
 def test_a_labeler_retrieves_labels_too(endpoint: StartEndpoint) -> None:
@@ -318,7 +318,7 @@ def test_a_labeler_retrieves_labels_too(endpoint: StartEndpoint) -> None:
         (("--embedding-model", "m", "--candidates", "10", "--rows-per-request", "5"), "retrieved for each document"),
     ],
 )
-def test_what_does_not_go_together_is_refused_before_anything_is_sent(
+def test_incompatible_options_are_refused_before_anything_is_sent(
     llmbatch: Program, endpoint: StartEndpoint, options: tuple[str, ...], message: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [{"text": "A card."}])

@@ -1,4 +1,4 @@
-"""The estimate holds: what a run then costs lies where it was said to, and nothing was sent for it."""
+"""Estimates are right: a run's cost is within the estimated range, and estimating sends nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_run_costs_what_was_estimated(tmp_path: Path, endpoint: StartEndpoint,
     assert left.rows.to_ask <= summary.rows.failed
 
 
-def test_the_estimate_counts_the_rest_of_a_run_and_learns_from_its_beginning(
+def test_the_estimate_counts_the_rest_of_a_run_and_learns_from_its_finished_rows(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     server = endpoint("--latency", "0.01", "--rpm", "60000")
@@ -74,7 +74,7 @@ def test_the_estimate_counts_the_rest_of_a_run_and_learns_from_its_beginning(
         ({"canary": CanaryOptions(None, "gpt-5.4", 0.1, expand=True), "escalate_to": "gpt-5.4-mini"}, 0.97),
     ],
 )
-def test_all_that_is_asked_beside_a_run_is_in_its_estimate(
+def test_the_estimate_includes_every_extra_request_of_a_run(
     tmp_path: Path, endpoint: StartEndpoint, beside: dict[str, Any], review_below: float
 ) -> None:
     server = endpoint()
@@ -91,7 +91,7 @@ def test_all_that_is_asked_beside_a_run_is_in_its_estimate(
     assert again.cost.high == 0, "nothing is left to send"
 
 
-def test_rows_that_only_wait_for_the_stronger_model_are_estimated_at_its_price(
+def test_rows_waiting_only_for_the_stronger_model_are_estimated_at_its_price(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -112,7 +112,7 @@ def test_rows_that_only_wait_for_the_stronger_model_are_estimated_at_its_price(
     assert rows.low < rows.expected <= rows.high
 
 
-def test_models_stand_side_by_side(llmbatch: Program) -> None:
+def test_models_are_shown_side_by_side(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     shown = llmbatch("estimate", "docs.jsonl", "-m", "gpt-4o-mini", "-m", "mine", "--rpm", "600")
     assert (shown.code, shown.err) == (0, "")
@@ -124,7 +124,7 @@ def test_models_stand_side_by_side(llmbatch: Program) -> None:
     assert estimate["cost_usd"]["low"] <= estimate["cost_usd"]["expected"] < estimate["cost_usd"]["high"]
 
 
-def test_a_dear_run_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_expensive_run_needs_confirmation(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--confirm-above")
@@ -132,9 +132,9 @@ def test_a_dear_run_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpo
     assert (stopped.code, server.requests) == (5, 0)
     assert "--yes" in stopped.err
     assert not (llmbatch.folder / "docs.llmbatch").exists()
-    told = llmbatch(*command, "0.0001", "--yes")
-    assert (told.code, server.requests) == (0, 20)
-    assert "estimate: 20 rows to send: about $" in told.err
+    confirmed = llmbatch(*command, "0.0001", "--yes")
+    assert (confirmed.code, server.requests) == (0, 20)
+    assert "estimate: 20 rows to send: about $" in confirmed.err
 
 
 def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -147,17 +147,17 @@ def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: 
     assert (stopped.code, server.requests) == (5, 0)
     assert "canary gpt-5.4-mini up to $" in stopped.err
     assert "escalation gpt-5.4 up to $" in stopped.err
-    told = llmbatch(*command, str(alone), "--yes")
-    assert told.code == 0
-    assert "; control gpt-6-luna" in told.err
-    assert "; escalation gpt-5.4, 0 to 20 rows: $0 to $" in told.err
+    confirmed = llmbatch(*command, str(alone), "--yes")
+    assert confirmed.code == 0
+    assert "; control gpt-6-luna" in confirmed.err
+    assert "; escalation gpt-5.4, 0 to 20 rows: $0 to $" in confirmed.err
     shown = llmbatch("estimate", "docs.jsonl", *beside, "--out", "new")
     assert (shown.code, "gpt-5.4-mini, 0 to" in shown.out) == (0, True)
     unknown = llmbatch("classify", "docs.jsonl", "--escalate-to", "mine", "--offline", "--confirm-above", "1")
     assert (unknown.code, "the price of mine is unknown" in unknown.err) == (2, True)
 
 
-def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_expensive_retry_needs_confirmation(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "refusal@2-3")
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     served = ("--base-url", server.url)
@@ -172,7 +172,7 @@ def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEnd
     assert server.requests == 22
 
 
-def test_a_dear_comparison_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_expensive_comparison_needs_confirmation(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(10))
     command = ("compare", "docs.jsonl", "--base-url", server.url, "-m", "gpt-6-luna", "-m", "gpt-5.4")

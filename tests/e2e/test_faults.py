@@ -1,4 +1,4 @@
-"""What an endpoint can do wrong, and what becomes of the rows and the money."""
+"""Endpoint faults, and their effect on rows and cost."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def classify(llmbatch: Program, url: str, *more: str, count: int = 30) -> Any:
     return llmbatch("classify", "docs.jsonl", "--base-url", url, "--json", *more)
 
 
-def test_mixed_faults_lose_no_row_and_a_second_run_mends_the_rest(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_mixed_faults_lose_no_row_and_a_second_run_fixes_the_rest(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "mixed=10%").url, "--timeout", "0.5", count=150)
     assert done.code in (0, 3), done.err
     run = llmbatch.folder / "docs.llmbatch"
@@ -40,7 +40,7 @@ def test_mixed_faults_lose_no_row_and_a_second_run_mends_the_rest(llmbatch: Prog
         ("rate_limit[retry_after=86400]@1+", "longer than --max-wait", 7),
     ],
 )
-def test_what_all_rows_would_share_stops_the_run_after_one_request(
+def test_a_fault_that_affects_every_row_stops_the_run_after_one_request(
     llmbatch: Program, endpoint: StartEndpoint, fault: str, kind: str, code: int
 ) -> None:
     server = endpoint("--fault", fault)
@@ -49,7 +49,7 @@ def test_what_all_rows_would_share_stops_the_run_after_one_request(
     assert kind in done.json["reason"]
     assert done.json["rows"]["undone"] >= 29
     assert done.json["next_commands"][0].startswith("llmbatch classify docs.jsonl")
-    assert done.json["to_do"], "what to do about it is told"
+    assert done.json["to_do"], "what to do about it is reported"
     assert "Traceback" not in done.err
 
 
@@ -68,7 +68,7 @@ def test_a_document_that_is_too_long_is_sent_once(llmbatch: Program, endpoint: S
     assert (done.code, server.requests, done.json["failures"]) == (3, 10, {"too_long": 1})
 
 
-USELESS = {
+UNUSABLE = {
     "invented": "invalid",
     "bad_confidence": "invalid",
     "no_confidence": "invalid",
@@ -83,14 +83,14 @@ USELESS = {
 }
 
 
-def test_an_answer_of_no_use_is_never_a_result(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    faults = [part for number, fault in enumerate(USELESS, start=2) for part in ("--fault", f"{fault}@{number}")]
+def test_an_unusable_answer_is_never_a_result(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    faults = [part for number, fault in enumerate(UNUSABLE, start=2) for part in ("--fault", f"{fault}@{number}")]
     server = endpoint(*faults)
     done = classify(llmbatch, server.url, "--concurrency", "1", "--reask", "0", count=20)
     assert done.code == 3, done.err
     ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     failed = {line["row"]: line for line in ledger if line["status"] == "failed"}
-    assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(USELESS.values())
+    assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(UNUSABLE.values())
     assert not any("category" in line for line in failed.values())
     assert all(line["cost_usd"] > 0 and line.get("output_tokens", 0) >= 0 for line in failed.values()), (
         "billed, yet failed"
@@ -98,7 +98,7 @@ def test_an_answer_of_no_use_is_never_a_result(llmbatch: Program, endpoint: Star
     assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} <= DEFAULT_LABELS
 
 
-def test_repairable_answers_are_taken_and_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_repairable_answers_are_accepted_and_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "wrapped@5", "--fault", "miscased@6")
     done = classify(llmbatch, server.url, count=8)
     assert (done.code, done.json["parse"]) == (0, {"clean": 6, "repaired": 2})
@@ -124,7 +124,7 @@ PASSING = {
 }
 
 
-def test_what_can_succeed_is_asked_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_transient_faults_are_retried(llmbatch: Program, endpoint: StartEndpoint) -> None:
     faults = [part for number, fault in enumerate(PASSING, start=2) for part in ("--fault", f"{fault}@{number}")]
     server = endpoint(*faults)
     done = classify(llmbatch, server.url, "--concurrency", "1", "--attempts", "20", "--reask", "9", count=20)
@@ -133,22 +133,22 @@ def test_what_can_succeed_is_asked_again(llmbatch: Program, endpoint: StartEndpo
     assert done.json["retries"] == {kind: kinds.count(kind) for kind in kinds}
 
 
-def test_a_request_that_does_not_end_is_given_up_at_its_deadline(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_request_that_does_not_end_is_abandoned_at_its_timeout(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "timeout@3", "--fault", "drip@4")
     done = classify(llmbatch, server.url, "--timeout", "0.7", count=6)
     assert (done.code, done.json["retries"]) == (0, {"timeout": 2})
     assert done.json["usage"]["possibly_billed_requests"] == 2
 
 
-def test_an_endpoint_that_is_not_there_ends_the_run_after_the_first_rows_attempts(llmbatch: Program) -> None:
+def test_an_unreachable_endpoint_ends_the_run_after_the_first_rows_attempts(llmbatch: Program) -> None:
     done = classify(llmbatch, "http://127.0.0.1:9/v1", count=3)
     assert (done.code, done.json["rows"]["undone"]) == (7, 3)
     assert "endpoint down (connection)" in done.json["reason"]
     assert done.json["usage"]["cost_usd"] == 0
-    assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
+    assert done.json["usage"]["possibly_billed_requests"] == 0, "no request was sent, so none can have been billed"
 
 
-def test_a_deadline_ends_the_run_in_order(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_deadline_ends_the_run_cleanly(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "timeout@3+")
     done = classify(llmbatch, server.url, "--deadline", "3s", "--grace", "0.1", count=6)
     assert (done.code, done.json["reason"]) == (7, "the --deadline has passed")
@@ -170,7 +170,7 @@ def test_a_rate_limit_uses_up_no_attempt(llmbatch: Program, endpoint: StartEndpo
         (("reasoning_effort",), 4),
     ],
 )
-def test_an_endpoint_that_refuses_a_parameter_is_asked_in_another_way_once_a_run(
+def test_a_refused_parameter_is_replaced_once_per_run(
     llmbatch: Program, endpoint: StartEndpoint, refused: tuple[str, ...], requests: int
 ) -> None:
     server = endpoint(*(part for name in refused for part in ("--refuse", name)))
@@ -179,13 +179,13 @@ def test_an_endpoint_that_refuses_a_parameter_is_asked_in_another_way_once_a_run
     assert "refuses a parameter" in done.err
 
 
-def test_an_older_model_is_asked_with_its_own_parameters(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_older_model_gets_its_own_parameters(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     done = classify(llmbatch, server.url, "--model", "gpt-4o-mini", count=4)
     assert (done.code, server.requests) == (0, 4)
 
 
-def test_azure_is_asked_by_deployment(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_azure_is_addressed_by_deployment(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--api-key", "azure-secret")
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     done = llmbatch(
@@ -202,7 +202,7 @@ def test_azure_is_asked_by_deployment(llmbatch: Program, endpoint: StartEndpoint
     assert (done.code, server.requests) == (0, 3), done.err
 
 
-def test_no_secret_is_written_or_shown_where_the_server_echoes_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_no_secret_is_written_or_shown_if_the_server_echoes_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--api-key", "the-right-one")
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     key = "sk-proj-veryverysecretindeed1234567890"
@@ -237,12 +237,12 @@ def test_missing_usage_is_flagged_and_counts_as_possibly_billed(llmbatch: Progra
     assert sorted(flags) == [[], [], ["usage_missing"]]
 
 
-def test_answers_by_another_model_are_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_answers_by_another_model_are_reported(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "other_model@2").url, count=3)
     assert "another model" in " ".join(done.json["notes"])
 
 
-def test_totals_are_the_sums_of_the_ledgers_lines(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_totals_are_the_sums_of_the_ledger_lines(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "mixed=20%").url, "--timeout", "0.5", count=60)
     lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     usage = done.json["usage"]
@@ -252,7 +252,7 @@ def test_totals_are_the_sums_of_the_ledgers_lines(llmbatch: Program, endpoint: S
     assert usage["cost_usd"] == pytest.approx(sum(line["cost_usd"] for line in lines), abs=1e-9)
 
 
-def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program) -> None:
+def test_an_unknown_price_is_reported_and_never_zero(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     done = llmbatch("classify", "docs.jsonl", "--offline", "--model", "my-own-model", "--json")
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, None)
@@ -260,14 +260,14 @@ def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program) -> None:
     assert done.err.count("is unknown, and so are costs") == 1
 
 
-def test_a_server_of_ones_own_is_taken_as_free_and_that_is_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_ones_own_server_is_assumed_free_and_that_is_reported(llmbatch: Program, endpoint: StartEndpoint) -> None:
     url = endpoint().url
     done = classify(llmbatch, url, "--model", "my-own-model", count=2)
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, 0.0)
     assert f"{url} is your own server, so answers count as free" in done.err
 
 
-def test_a_run_whose_answers_are_of_no_use_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_run_with_unusable_answers_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "invented=40%")
     done = classify(llmbatch, server.url, "--concurrency", "4", count=300)
     assert done.code == 4

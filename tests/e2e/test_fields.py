@@ -1,4 +1,4 @@
-"""Which fields a run takes: said, found, kept; and what is not there is refused before anything is sent."""
+"""Which fields a run uses: given, detected or saved; missing ones are refused before anything is sent."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ LONG = "The seam came apart after one wash and nobody answers my mails, so I wan
 SHORT = "Came apart after one wash"
 
 
-def test_the_found_fields_are_shown_with_the_first_document_and_kept(
+def test_the_detected_fields_are_shown_with_the_first_document_and_saved(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server, docs = endpoint(), llmbatch.folder / "docs.csv"
@@ -33,7 +33,7 @@ def test_the_found_fields_are_shown_with_the_first_document_and_kept(
     assert server.requests == asked + 150
 
 
-def test_rows_that_come_later_do_not_change_the_choice(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_later_rows_do_not_change_the_choice_of_fields(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server, docs = endpoint(), llmbatch.folder / "docs.jsonl"
     write_rows(docs, [{"id": n, "note": f"{SHORT} {n}"} for n in range(3)])
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0")
@@ -44,7 +44,9 @@ def test_rows_that_come_later_do_not_change_the_choice(llmbatch: Program, endpoi
     assert "text from 'note'" in again.err
 
 
-def test_a_run_of_a_version_that_kept_no_fields_goes_on_by_names(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_run_from_a_version_that_saved_no_fields_resumes_by_field_names(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", [{"summary": f"{SHORT} {n}", "reviewText": LONG} for n in range(3)])
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0")
@@ -72,7 +74,7 @@ def test_a_run_of_a_version_that_kept_no_fields_goes_on_by_names(llmbatch: Progr
         (("--keep", "text,tema"), "there is no field 'tema'"),
     ],
 )
-def test_a_field_that_is_not_there_is_refused_before_anything_is_sent_or_written(
+def test_a_missing_field_is_refused_before_anything_is_sent_or_written(
     llmbatch: Program, endpoint: StartEndpoint, arguments: tuple[str, ...], message: str
 ) -> None:
     server = endpoint()
@@ -90,7 +92,7 @@ def test_a_field_that_is_not_there_is_refused_before_anything_is_sent_or_written
     assert message in piped.err
 
 
-def test_names_with_spaces_and_commas_are_said_on_the_command_line_and_in_variables(
+def test_names_with_spaces_and_commas_work_on_the_command_line_and_in_variables(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -118,7 +120,7 @@ def test_nested_fields_are_labelled_by_their_paths(llmbatch: Program, endpoint: 
     assert (result["tags"], result["doc.title"]) == (["a", "b"], "Parcel")
 
 
-def test_a_list_inside_of_an_object_is_reported_as_where_the_rows_are_from(
+def test_a_list_inside_an_object_is_reported_as_the_source_of_the_rows(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     (llmbatch.folder / "page.json").write_text(json.dumps({"count": 1, "data": [{"id": 1, "text": LONG}]}, indent=2))

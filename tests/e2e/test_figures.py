@@ -1,4 +1,4 @@
-"""Each figure says what it is of: this session or all of them, the rows that were asked or all rows."""
+"""Each figure says what it counts: this session or all, the rows sent or all rows."""
 
 import signal
 from typing import Any
@@ -18,7 +18,7 @@ from tests.ledgers import ledger_rows
 PRICE = ("--price", "1,0.1,2", "--concurrency", "1")
 
 
-def test_cost_by_the_row_is_of_the_rows_that_it_paid_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_cost_per_row_counts_only_the_rows_paid_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     command = ("classify", "docs.jsonl", "--base-url", server.url, *PRICE)
@@ -35,20 +35,20 @@ def test_cost_by_the_row_is_of_the_rows_that_it_paid_for(llmbatch: Program, endp
     assert llmbatch("show", "docs.llmbatch", "--json").json["usage"] == usage
 
 
-def test_a_retry_over_pending_rows_has_not_finished(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_retry_that_leaves_pending_rows_is_incomplete(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "refusal@2")
     write_rows(llmbatch.folder / "docs.jsonl", documents(10))
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, *PRICE).code == 3
     write_rows(llmbatch.folder / "docs.jsonl", documents(30))
     done = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
     assert (done.code, done.json["state"], done.json["rows"]["undone"]) == (3, "incomplete", 20)
-    assert done.json["session"]["skipped"] == 9, "rows that are pending were not done before"
+    assert done.json["session"]["skipped"] == 9, "pending rows were not done before"
     assert "Finished" not in done.err
     assert "Incomplete" in done.err
     assert "pending 20" in " ".join(done.err.split())
 
 
-def test_abandoned_rows_are_pending_and_no_failures(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_abandoned_rows_are_pending_and_not_failures(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "timeout@5+")
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--grace", "0")
@@ -60,7 +60,7 @@ def test_abandoned_rows_are_pending_and_no_failures(llmbatch: Program, endpoint:
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert (shown["rows"]["failed"], shown["rows"]["undone"], shown["failures"]) == (0, 16, {})
     assert views(run)["failed"] == []
-    assert shown["usage"]["possibly_billed_requests"] == 4, "what they may have cost is kept"
+    assert shown["usage"]["possibly_billed_requests"] == 4, "their possible cost is recorded"
 
 
 class _Watching(Observer):
@@ -71,7 +71,7 @@ class _Watching(Observer):
         self.seen.append(progress)
 
 
-def test_progress_of_a_resume_starts_where_the_run_stands(tmp_path: Any, endpoint: StartEndpoint) -> None:
+def test_progress_of_a_resumed_run_starts_from_its_finished_rows(tmp_path: Any, endpoint: StartEndpoint) -> None:
     server, count = endpoint(), 600
     path = write_rows(tmp_path / "docs.jsonl", documents(count))
     budget = BudgetOptions()

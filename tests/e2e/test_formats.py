@@ -1,4 +1,4 @@
-"""Every kind of kept file says its format: a newer one is refused and left as it is, an earlier one still opens."""
+"""Every kind of saved file has a format number: a newer one is refused unchanged, an earlier one still opens."""
 
 import sqlite3
 from contextlib import closing
@@ -42,11 +42,11 @@ def test_a_newer_format_of_any_file_is_refused_and_nothing_is_written(
     _make_newer(answers)
     newer = answers.read_bytes()
     done = llmbatch(*command)
-    assert (done.code, "newer llmbatch" in done.err) == (0, True), "the answers of earlier runs are no more than a help"
+    assert (done.code, "newer llmbatch" in done.err) == (0, True), "the answer cache is optional"
     assert answers.read_bytes() == newer
 
 
-def test_a_folder_of_format_1_opens_goes_on_and_says_so_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_folder_of_format_1_opens_resumes_and_says_so_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
     here, run, server = llmbatch.folder, llmbatch.folder / "run", endpoint()
     write_rows(here / "docs.jsonl", documents(4))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--review-below", "0")
@@ -58,9 +58,9 @@ def test_a_folder_of_format_1_opens_goes_on_and_says_so_once(llmbatch: Program, 
         _make_format_1(run / name)
     assert llmbatch("show", "run", "--json").json["rows"]["reviewed"] == 1
     write_rows(here / "docs.jsonl", documents(5))
-    went_on = llmbatch(*command)
-    assert (went_on.code, server.requests) == (0, 5), went_on.err
-    assert "new lines get checksums" in went_on.err
+    resumed = llmbatch(*command)
+    assert (resumed.code, server.requests) == (0, 5), resumed.err
+    assert "new lines get checksums" in resumed.err
     assert views(run)["results"][:4] == before["results"]
     assert ["crc32" in line for line in read_rows(run / "ledger.jsonl")] == [False] * 4 + [True]
     again = llmbatch(*command)
@@ -99,7 +99,7 @@ def _calibration() -> Calibration:
     )
 
 
-def test_logs_that_were_cut_at_a_line_are_reported_before_their_rows_are_asked_again(
+def test_logs_truncated_at_a_line_are_reported_before_their_rows_are_sent_again(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server, ledger = endpoint(), llmbatch.folder / "run" / "ledger.jsonl"

@@ -1,4 +1,4 @@
-"""Google's buckets, by the XML interface that Google and Amazon share: here it is Moto that speaks it."""
+"""Google's buckets, through the XML API that Google and Amazon share, served by Moto here."""
 
 import json
 import urllib.request
@@ -14,7 +14,7 @@ serialization = pytest.importorskip("cryptography.hazmat.primitives.serializatio
 
 @pytest.fixture(scope="module")
 def bucket(s3_server: str) -> S3:
-    """Moto takes no `%2D` in a bucket's name, and lets only those read who sign, or what is public."""
+    """Moto accepts no `%2D` in a bucket's name, and unsigned requests only for public objects."""
     name = "documents"
     urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{name}", method="PUT")).close()
     bucket = S3(s3_server, name)
@@ -25,7 +25,7 @@ def bucket(s3_server: str) -> S3:
 
 @pytest.fixture
 def program(llmbatch: Program, bucket: S3) -> Program:
-    """With a key file as Google hands them out."""
+    """With a key file as Google issues them."""
     llmbatch.env["GOOGLE_APPLICATION_CREDENTIALS"] = str(key_file(llmbatch.folder / "key.json"))
     llmbatch.env["STORAGE_EMULATOR_HOST"] = bucket.endpoint
     return llmbatch
@@ -46,7 +46,7 @@ def lines(count: int) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in documents(count))
 
 
-def test_a_file_is_fetched_labelled_and_its_views_put_back(program: Program, bucket: S3) -> None:
+def test_a_file_is_fetched_labelled_and_its_outputs_are_written_back(program: Program, bucket: S3) -> None:
     done = program("classify", "gs://documents/2026/docs.jsonl", "--offline")
     assert done.code == 0, done.err
     run = program.folder / "docs.offline.llmbatch"
@@ -82,13 +82,13 @@ def test_folders_and_patterns(program: Program, path: str, expected: dict[str, i
         ("gs://nobucket/docs.jsonl", "no such bucket"),
     ],
 )
-def test_what_is_not_there_is_one_line(program: Program, address: str, message: str) -> None:
+def test_a_missing_object_is_a_one_line_error(program: Program, address: str, message: str) -> None:
     done = program("classify", address, "--offline")
     assert (done.code, message in " ".join(done.err.split())) == (2, True), done.err
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])
-def test_the_emulator_that_googles_clients_would_ask(llmbatch: Program, bucket: S3, scheme: str) -> None:
+def test_the_emulator_variable_of_googles_clients_is_honoured(llmbatch: Program, bucket: S3, scheme: str) -> None:
     request = urllib.request.Request(
         f"{bucket.endpoint}/documents/open.jsonl", lines(3), {"x-amz-acl": "public-read"}, method="PUT"
     )

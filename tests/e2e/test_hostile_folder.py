@@ -1,4 +1,4 @@
-"""The program in a folder where every module that it ever asks for lies as a trap: none is sprung, whatever is run."""
+"""The program in a folder with a trap for every module that it imports: no command runs one."""
 
 import importlib
 import json
@@ -37,7 +37,7 @@ def note(event, arguments):
             file.write(arguments[0] + chr(10))
 sys.addaudithook(note)
 """
-"""Python runs this first in each process, children included, and all names that are looked for are noted."""
+"""Python runs this first in each process, children included; it logs every name that is looked for."""
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "classify": (
@@ -88,12 +88,12 @@ for arguments in commands:
         print("ENDED", arguments[0], end.code, file=sys.stderr)
     own_program._START = forked
 """
-"""A script as pip makes it, that runs one command after another: what the first has imported need not be again, and
-how it starts its offline endpoint is how all do."""
+"""A script as pip makes it, that runs one command after another: later ones reuse the imports of the first, and
+all start their offline endpoint in the same way."""
 
 
 @dataclass(frozen=True)
-class Looked:
+class Lookups:
     """A folder with a finished run, and the top-level names that the run and all commands' modules look for."""
 
     folder: Path
@@ -101,16 +101,16 @@ class Looked:
 
 
 @pytest.fixture(scope="module")
-def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+def lookups(tmp_path_factory: pytest.TempPathFactory) -> Lookups:
     folder = tmp_path_factory.mktemp("looked")
     write_rows(folder / "docs.jsonl", documents(4))
     names = frozenset(_names_looked_for(folder))
     assert {"json", "random", "typer", "openai", "llmbatch", "aiohttp"} <= names
-    return Looked(folder, names)
+    return Lookups(folder, names)
 
 
 def _names_looked_for(folder: Path) -> set[str]:
-    """Of a run and its offline endpoint, found or not, and of all that may be loaded."""
+    """Names looked for by a run and its offline endpoint, found or not, and of all modules that may be loaded."""
     with_hook = folder / "hook"
     with_hook.mkdir()
     log = folder / "imports.log"
@@ -148,26 +148,28 @@ def _run(folder: Path, command: list[str], **more: str) -> "subprocess.Completed
     )
 
 
-def test_no_command_runs_what_lies_in_the_folder(looked: Looked, tmp_path: Path) -> None:
+def test_no_command_runs_a_module_from_the_folder(lookups: Lookups, tmp_path: Path) -> None:
     assert set(COMMANDS) == set(SUMMARIES), "a command is missing here"
-    (looked.folder / "files").mkdir()
-    write_rows(looked.folder / "files" / "docs.jsonl", documents(1))
-    (looked.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
-    _set_traps(looked.folder, looked.names, ("llmbatch", "openai", "encodings"))
+    (lookups.folder / "files").mkdir()
+    write_rows(lookups.folder / "files" / "docs.jsonl", documents(1))
+    (lookups.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
+    _set_traps(lookups.folder, lookups.names, ("llmbatch", "openai", "encodings"))
     (tmp_path / "llmbatch").write_text(ALL)
     lines = [[name, *arguments] for name, arguments in COMMANDS.items()]
     command = [sys.executable, str(tmp_path / "llmbatch"), json.dumps(lines), json.dumps(forked_command(2))]
-    done = _run(looked.folder, command)
+    done = _run(lookups.folder, command)
     assert "SPRUNG" not in done.stderr, done.stderr
     ended = dict(re.findall(r"^ENDED (\S+) (\d+)$", done.stderr, re.MULTILINE))
     assert list(ended) == list(COMMANDS), done.stderr
     assert "1" not in ended.values(), done.stderr
 
 
-def test_nor_does_the_module_where_python_itself_does_not(looked: Looked, tmp_path: Path) -> None:
-    """`python -m` looks in the current folder before any line of ours runs; what it needs for that is its affair."""
+def test_python_m_runs_no_module_from_the_folder_beyond_what_python_itself_needs(
+    lookups: Lookups, tmp_path: Path
+) -> None:
+    """`python -m` looks in the current folder before our code runs; the modules it needs for that are not ours."""
     write_rows(tmp_path / "docs.jsonl", documents(4))
-    _set_traps(tmp_path, looked.names - _names_that_python_needs(tmp_path) - {"llmbatch"}, ("openai", "encodings"))
+    _set_traps(tmp_path, lookups.names - _names_that_python_needs(tmp_path) - {"llmbatch"}, ("openai", "encodings"))
     done = _run(tmp_path, [*PROGRAM, "classify", "docs.jsonl", "--offline"])
     assert (done.returncode, "SPRUNG" in done.stderr) == (0, False), done.stderr
 
@@ -179,7 +181,7 @@ def _names_that_python_needs(folder: Path) -> set[str]:
     return {name.partition(".")[0] for name in _run(empty, [sys.executable, "-m", "nothing"]).stdout.split()}
 
 
-def test_the_offline_endpoint_is_given_no_secret_and_no_folder_to_look_in(llmbatch: Program) -> None:
+def test_the_offline_endpoint_gets_no_secret_and_no_import_folder(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     run = llmbatch.folder / "run"
     arguments = ("classify", "docs.jsonl", "--offline", "--fault", "timeout@3+", "--out", "run")

@@ -1,4 +1,4 @@
-"""Files of Hugging Face's hub as inputs, against a server that answers as the hub does."""
+"""Files of the Hugging Face Hub as inputs, against a server that answers like it."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ BODY = b"".join(json.dumps(row).encode() + b"\n" for row in documents(2))
 
 
 def hub(asked: Asked) -> Reply:
-    """Lists come in pages of two, and files from another path, as the hub has it."""
+    """Like the Hub: lists come in pages of two, and files from another path."""
     if asked.headers["Authorization"] != "Bearer hf_s3cr3t":
         return Reply(status=401)
     path, _, parameters = asked.path.partition("?")
@@ -79,13 +79,13 @@ def test_revisions_and_kinds_of_repositories(program: Program, server: FileServe
 
 def test_a_token_is_needed_and_never_shown(program: Program) -> None:
     done = program("classify", "hf://datasets/ann/mails/data/test.jsonl", "--offline")
-    told = done.err + "".join(path.read_text() for path in program.folder.rglob("*") if path.is_file())
-    assert (done.code, "s3cr3t" in told) == (0, False)
+    written = done.err + "".join(path.read_text() for path in program.folder.rglob("*") if path.is_file())
+    assert (done.code, "s3cr3t" in written) == (0, False)
     refused = program("input", "hf://datasets/ann/mails/data/test.jsonl", HF_TOKEN="")
     assert (refused.code, "set HF_TOKEN" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["hf://", "hf://datasets", "hf://datasets/ann", "hf://ann"])
-def test_what_is_no_repository_is_refused(program: Program, name: str) -> None:
+def test_an_invalid_repository_is_refused(program: Program, name: str) -> None:
     done = program("input", name)
     assert (done.code, "no repository in the address" in done.err) == (2, True)

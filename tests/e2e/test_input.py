@@ -1,4 +1,4 @@
-"""`llmbatch input`: what would be read, without a key; and the same told when a run reads it."""
+"""`llmbatch input` shows what would be read, without a key; a run reports the same."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def look(llmbatch: Program, *arguments: str | Path) -> dict[str, Any]:
     return dict(one)
 
 
-def test_what_would_be_read_is_shown_without_a_key(llmbatch: Program) -> None:
+def test_the_input_is_shown_without_a_key(llmbatch: Program) -> None:
     Path(llmbatch.folder, "t.csv").write_text(TICKETS)
     one = look(llmbatch, "t.csv", "--text-field", "Summary")
     assert (one["format"], one["encoding"], one["delimiter"], one["rows"]) == ("csv", "utf-8", ";", 2)
@@ -33,7 +33,7 @@ def test_what_would_be_read_is_shown_without_a_key(llmbatch: Program) -> None:
     assert (shown.code, "delimiter ';'" in shown.out, "1: Printer on fire" in shown.out) == (0, True, True)
 
 
-def test_rows_that_cannot_be_read_are_shown_by_kind_with_their_lines(llmbatch: Program) -> None:
+def test_unreadable_rows_are_shown_by_kind_with_their_lines(llmbatch: Program) -> None:
     rows = "".join(f"{n},a,too,long\n" for n in range(5))
     Path(llmbatch.folder, "t.csv").write_bytes(b"id,text\n1,good\n" + rows.encode() + b"9,caf\xe9 cr\xe8me\n")
     one = look(llmbatch, "t.csv")
@@ -44,7 +44,7 @@ def test_rows_that_cannot_be_read_are_shown_by_kind_with_their_lines(llmbatch: P
     assert "--encoding" in remark
 
 
-def test_a_document_is_not_obeyed_by_a_terminal(llmbatch: Program) -> None:
+def test_a_document_cannot_control_the_terminal(llmbatch: Program) -> None:
     text = '{"id": "\\u001b[2J", "text": "a\\u001b]0;title\\u0007 [red]b"}\n'
     Path(llmbatch.folder, "t.jsonl").write_text(text)
     done = llmbatch("input", "t.jsonl")
@@ -67,7 +67,7 @@ def test_standard_input_is_shown_too(llmbatch: Program) -> None:
         (b"id,text\n1,a\\, b\n", ["--escape", "\\"], ["a, b"]),
     ],
 )
-def test_the_options_say_how_a_table_is_written(
+def test_options_set_how_a_table_is_read(
     llmbatch: Program, content: bytes, options: list[str], texts: list[str]
 ) -> None:
     Path(llmbatch.folder, "t.csv").write_bytes(content)
@@ -92,7 +92,7 @@ def test_the_options_say_how_a_table_is_written(
         ("mysql_dump.csv", [], ["1", "2"], []),
     ],
 )
-def test_files_as_programs_leave_them_are_read(
+def test_files_as_real_programs_write_them_are_read(
     llmbatch: Program, name: str, options: list[str], ids: list[str | int], rejected: list[str]
 ) -> None:
     one = look(llmbatch, CASES / name, *options)
@@ -102,13 +102,15 @@ def test_files_as_programs_leave_them_are_read(
 
 
 @pytest.mark.parametrize(("name", "option"), [("preamble.csv", "--skip-lines 2"), ("no_header.csv", "--no-header")])
-def test_a_table_in_doubt_is_refused_with_the_option_that_settles_it(llmbatch: Program, name: str, option: str) -> None:
+def test_an_ambiguous_table_is_refused_with_the_option_that_settles_it(
+    llmbatch: Program, name: str, option: str
+) -> None:
     done = llmbatch("input", CASES / name)
     assert done.code == 2
     assert option in done.err
 
 
-def test_a_run_reports_what_was_detected_and_put_right_and_keeps_its_options(
+def test_a_run_reports_what_was_detected_and_corrected_and_keeps_its_options(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     Path(llmbatch.folder, "t.csv").write_bytes(TICKETS.replace("please", "plöase").encode("cp1252"))

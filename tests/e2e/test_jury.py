@@ -1,4 +1,4 @@
-"""Doubtful rows that are voted on before they go to people."""
+"""Doubtful rows that a jury votes on before review."""
 
 from collections import Counter
 from typing import Any
@@ -21,9 +21,7 @@ def voted(llmbatch: Program, url: str, *options: str, rows: int = 20, below: str
     return llmbatch("classify", "docs.jsonl", "--base-url", url, "--review-below", below, "--json", *options)
 
 
-def test_doubtful_rows_are_voted_on_once_and_what_that_cost_is_shown(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_doubtful_rows_are_voted_on_once_and_the_cost_is_shown(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     doubtful = voted(llmbatch, server.url).json["rows"]["review"]
     assert 0 < doubtful < 20
@@ -36,7 +34,7 @@ def test_doubtful_rows_are_voted_on_once_and_what_that_cost_is_shown(
     assert (server.requests, done.json["session"]["requests"]) == (20 + 2 * doubtful, 2 * doubtful)
     of_jury = [line for line in lines if line.arm == JURY]
     assert Counter(line.model for line in of_jury) == {"gpt-5.4": doubtful, "gpt-5.4-mini": doubtful}
-    assert all(line.attempts == 1 and line.output_tokens and line.cost_usd for line in of_jury), "each has its own bill"
+    assert all(line.attempts == 1 and line.output_tokens and line.cost_usd for line in of_jury), "each has its own cost"
     assert jury["cost_usd"] == pytest.approx(sum(line.cost_usd or 0 for line in of_jury))
     assert done.json["usage"]["cost_usd"] == pytest.approx(sum(line.cost_usd or 0 for line in lines))
     low, high = (sum(arm["cost_usd"][end] for arm in arms) for end in ("low", "high"))
@@ -67,8 +65,8 @@ def test_the_run_s_own_model_votes_with_answers_that_vary(llmbatch: Program, end
     }  # fmt: skip
 
 
-def test_votes_that_were_cast_before_a_kill_are_not_paid_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    """The ledger is cut as a kill leaves it: before a vote, between two, and behind them."""
+def test_votes_cast_before_a_kill_are_not_paid_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    """The ledger is truncated as after a kill: before a vote, between two, and after them."""
     server = endpoint()
     whole = voted(llmbatch, server.url, *JURORS, rows=2, below="1").json
     ledger = llmbatch.folder / "docs.llmbatch" / "ledger.jsonl"
@@ -82,7 +80,7 @@ def test_votes_that_were_cast_before_a_kill_are_not_paid_again(llmbatch: Program
         assert accounted(ledger.parent) == [0, 1]
 
 
-def test_a_row_of_which_not_all_have_voted_is_in_review_with_its_first_answer(
+def test_a_row_with_missing_votes_is_in_review_with_its_first_answer(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -95,7 +93,7 @@ def test_a_row_of_which_not_all_have_voted_is_in_review_with_its_first_answer(
     line = lines_of(ledger)[0]
     assert (row["category"], row["confidence"]) == (line.category, line.confidence)
     more = voted(llmbatch, server.url, "--jury", "gpt-5.4,gpt-6-sol", below="1")
-    assert more.json["session"]["requests"] == 1, "another jury takes over the votes that there are"
+    assert more.json["session"]["requests"] == 1, "another jury reuses the existing votes"
 
 
 def test_a_vote_that_fails_leaves_the_others_to_decide(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -107,9 +105,7 @@ def test_a_vote_that_fails_leaves_the_others_to_decide(llmbatch: Program, endpoi
     assert {line.confidence_from for line in latest.values()} == {VOTES}
 
 
-def test_where_every_vote_fails_the_first_answer_stands_and_people_look_at_it(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_if_every_vote_fails_the_first_answer_is_kept_for_review(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "refusal=100%", "--faulty-model", "gpt-5.4-mini")
     done = voted(llmbatch, server.url, "--jury", "gpt-5.4-mini", rows=2, below="1")
     assert (done.code, done.json["rows"]["review"], done.json["jury"]["settled"]) == (0, 2, 0)
@@ -120,7 +116,7 @@ def test_where_every_vote_fails_the_first_answer_stands_and_people_look_at_it(
     assert any("The price of one of gpt-6-luna, mine is unknown" in note for note in unpriced["notes"])
 
 
-def test_no_vote_passes_a_hard_budget(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_no_vote_exceeds_a_hard_budget(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     control = voted(llmbatch, server.url, below="1").json["usage"]["cost_usd"]
     done = voted(llmbatch, server.url, *JURORS, "--max-cost", str(control + 0.02), below="1")
@@ -143,7 +139,7 @@ def test_several_fields_are_voted_on_one_by_one(llmbatch: Program, endpoint: Sta
 
 
 @pytest.mark.parametrize(("task", "candidates"), [("banking77", "10"), ("clinc150", "levels")])
-def test_labels_that_are_listed_by_numbers_are_voted_on_by_their_names(
+def test_labels_listed_by_number_are_voted_on_by_name(
     llmbatch: Program, endpoint: StartEndpoint, task: str, candidates: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [{"id": n, "text": f"My card {n} has not arrived"} for n in range(3)])
@@ -153,7 +149,7 @@ def test_labels_that_are_listed_by_numbers_are_voted_on_by_their_names(
     names = {vote.category for line in lines for vote in line.votes}
     assert names
     assert all(not name.isdecimal() for name in names)
-    assert max(line.attempts for line in lines) == (1 if candidates == "10" else 2), "a request a level"
+    assert max(line.attempts for line in lines) == (1 if candidates == "10" else 2), "one request per level"
 
 
 def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -179,7 +175,7 @@ def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: Sta
         (("--jury", "mine", "--max-cost", "1"), "mine"),
     ],
 )
-def test_what_is_no_jury_is_refused_before_anything_is_sent(
+def test_an_invalid_jury_is_refused_before_anything_is_sent(
     llmbatch: Program, endpoint: StartEndpoint, options: tuple[Any, ...], says: str
 ) -> None:
     server = endpoint()

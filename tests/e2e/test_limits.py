@@ -1,4 +1,4 @@
-"""Other makers' rate limits, refusals and queues, over real sockets: all rows, and no request more than needed."""
+"""Other providers' rate limits, refusals and queues, over real sockets: all rows, with no superfluous request."""
 
 import threading
 import time
@@ -56,7 +56,7 @@ HARMLESS: dict[str, Callable[[int], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_limit_that_is_far_away_costs_no_request_and_is_not_reported(llmbatch: Program, name: str) -> None:
+def test_a_distant_limit_costs_no_request_and_is_not_reported(llmbatch: Program, name: str) -> None:
     with scripted(lambda asked: replace(answer(), headers=HARMLESS[name](asked.number))) as endpoint:
         done = classified(llmbatch, endpoint.url)
     assert (done.code, done.json["rows"]["ok"], len(endpoint.asked)) == (0, ROWS, ROWS)
@@ -83,7 +83,7 @@ def test_a_refused_row_is_sent_once_more(llmbatch: Program, name: str) -> None:
     assert (done.code, done.json["rows"]["ok"], len(endpoint.asked)) == (0, ROWS, ROWS + 3)
 
 
-def test_what_is_used_up_for_longer_than_max_wait_ends_the_run(llmbatch: Program) -> None:
+def test_a_limit_exhausted_for_longer_than_max_wait_ends_the_run(llmbatch: Program) -> None:
     def script(asked: Asked) -> Reply:
         left = max(10 - asked.number, 0)
         headers = stated(1000, left, f"{86.4 * (1000 - left):.0f}s")
@@ -97,7 +97,7 @@ def test_what_is_used_up_for_longer_than_max_wait_ends_the_run(llmbatch: Program
     assert "--max-wait" in done.err
 
 
-def test_what_holds_the_run_is_reported_once(llmbatch: Program) -> None:
+def test_the_limit_that_throttles_the_run_is_reported_once(llmbatch: Program) -> None:
     with scripted(lambda _: replace(answer(), headers=stated(300, 299, "200ms"))) as endpoint:
         done = classified(llmbatch, endpoint.url, rows=16)
     assert done.code == 0
@@ -105,7 +105,7 @@ def test_what_holds_the_run_is_reported_once(llmbatch: Program) -> None:
 
 
 @pytest.mark.parametrize("slots", [1, 4])
-def test_a_server_that_queues_is_not_given_a_queue_to_speak_of(llmbatch: Program, slots: int) -> None:
+def test_concurrency_stays_low_against_a_server_that_queues(llmbatch: Program, slots: int) -> None:
     places, lock, here, most = threading.Semaphore(slots), threading.Lock(), 0, list[int]()
 
     def script(_: Asked) -> Reply:
@@ -122,4 +122,4 @@ def test_a_server_that_queues_is_not_given_a_queue_to_speak_of(llmbatch: Program
     with scripted(script) as endpoint:
         done = classified(llmbatch, endpoint.url)
     assert (done.code, len(endpoint.asked)) == (0, ROWS)
-    assert max(most[ROWS // 2 :]) <= 8 * slots + 8, "on a busy machine, too"
+    assert max(most[ROWS // 2 :]) <= 8 * slots + 8, "even on a busy machine"

@@ -1,4 +1,4 @@
-"""Documents that are too long cost nothing, or are cut as the user says and told apart."""
+"""Documents that are too long cost nothing, or are truncated as the user says and still distinguished."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, views, write_rows
@@ -7,7 +7,7 @@ from tests.ledgers import ledger_rows
 LONG = "The court heard the case. " * 200
 
 
-def test_long_documents_fail_unsent_and_are_labelled_once_they_may_be_cut(
+def test_long_documents_fail_unsent_and_are_labelled_once_truncation_is_allowed(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -24,7 +24,7 @@ def test_long_documents_fail_unsent_and_are_labelled_once_they_may_be_cut(
     assert lines["emoji"]["flags"] == ["surrogates_replaced"]
 
     cut = llmbatch("retry", "docs.llmbatch", "--only", "too_long", "--truncate", "head-tail", *options)
-    assert (cut.code, server.requests) == (0, 7), "rows that are cut alike are asked once"
+    assert (cut.code, server.requests) == (0, 7), "rows truncated to the same text are sent once"
     assert cut.json["flags"] == {"surrogates_replaced": 1, "truncated": 2}
     assert [row["id"] for row in views(run)["results"]][5:] == ["long", "again", "emoji"]
     lines = {line["id"]: line for line in ledger_rows(run / "ledger.jsonl")}

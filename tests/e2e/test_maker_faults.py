@@ -1,4 +1,4 @@
-"""Faults in other makers' words, through the real client: each gets what it means."""
+"""Faults in other providers' wording, through the real client: each is classified correctly."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ from tests.e2e.test_dialects import kinds, ledger
         ("decorated", None, 0),
     ],
 )
-def test_a_fault_in_a_makers_own_words_gets_what_it_means(
+def test_a_fault_in_a_providers_own_wording_is_classified_correctly(
     llmbatch: Program, endpoint: StartEndpoint, kind: str, outcome: str | None, code: int
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))

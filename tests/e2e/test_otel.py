@@ -1,4 +1,4 @@
-"""A run as a real OpenTelemetry collector takes it."""
+"""A run as a real OpenTelemetry collector receives it."""
 
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from tests.telemetry.collector import collecting, plain
 from tests.telemetry.test_otel import unheard
 
 
-def test_a_real_collector_takes_a_run(tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_collector_accepts_a_run(
+    tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     docs = write_rows(tmp_path / "docs.jsonl", [*documents(8), {"id": "secret", "text": "Revenue of the SECRETCORP"}])
     server = endpoint("--fault", "rate_limit@3", "--fault", "refusal@6")
     with collecting() as received:
@@ -30,16 +32,18 @@ def test_a_real_collector_takes_a_run(tmp_path: Path, endpoint: StartEndpoint, m
     rows = [span for span in received.spans if span.name == "chat gpt-6-luna"]
     assert {span.trace_id.hex() for span in received.spans} == {"0123456789abcdef0123456789abcdef"}
     assert {span.parent_span_id for span in rows} == {run.span_id}
-    told = sorted((plain(span.attributes) for span in rows), key=lambda attributes: int(attributes["llmbatch.row"]))
-    assert [attributes["llmbatch.row"] for attributes in told] == list(range(9))
-    assert {attributes["gen_ai.operation.name"] for attributes in told} == {"chat"}
-    assert [a.get("error.type") for a in told].count("refusal") == 1
+    row_attributes = sorted(
+        (plain(span.attributes) for span in rows), key=lambda attributes: int(attributes["llmbatch.row"])
+    )
+    assert [attributes["llmbatch.row"] for attributes in row_attributes] == list(range(9))
+    assert {attributes["gen_ai.operation.name"] for attributes in row_attributes} == {"chat"}
+    assert [a.get("error.type") for a in row_attributes].count("refusal") == 1
     (retried,) = [span for span in rows if span.events]
     assert (retried.events[0].name, plain(retried.events[0].attributes)["error.type"]) == ("retry", "rate_limit")
     assert retried.start_time_unix_nano <= retried.events[0].time_unix_nano <= retried.end_time_unix_nano
     assert plain(run.attributes)["llmbatch.rows.failed"] == 1
     (cost,) = received.metrics["llmbatch.cost"].sum.data_points
-    assert cost.as_double == pytest.approx(sum(attributes["llmbatch.cost_usd"] for attributes in told))
+    assert cost.as_double == pytest.approx(sum(attributes["llmbatch.cost_usd"] for attributes in row_attributes))
     assert sum(point.count for point in received.metrics[conventions.DURATION].histogram.data_points) == 9
     resource = received.resource
     assert (resource["service.name"], len(resource["llmbatch.run.id"]), len(resource["service.instance.id"])) == (

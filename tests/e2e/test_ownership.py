@@ -12,7 +12,7 @@ from tests.e2e.program import Program, documents, read_rows, views, write_rows
 
 
 def _kept(folder: Path) -> dict[str, bytes]:
-    """What a folder holds, file by file, folders below it included; the lock tells who had it last."""
+    """The files below a folder and their content, without the lock, which names its last holder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -20,7 +20,7 @@ def _kept(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_rehearsal_touches_no_real_answer(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_rehearsal_changes_no_real_answer(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     real = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json").json
     before = _kept(llmbatch.folder / "docs.llmbatch")
@@ -49,7 +49,7 @@ def test_real_and_simulated_answers_never_share_a_folder(
     assert (_kept(llmbatch.folder / "run"), server.requests) == (before, requests)
 
 
-def test_the_api_keeps_them_apart_before_it_writes_documents_down(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_api_refuses_to_mix_them_before_it_writes_documents(tmp_path: Path, endpoint: StartEndpoint) -> None:
     classify(["An invoice."], base_url=endpoint().url, out=tmp_path / "run")
     before = _kept(tmp_path / "run")
     with pytest.raises(UsageError, match="holds real answers"):
@@ -87,7 +87,7 @@ def test_another_input_of_the_same_stem_replaces_nothing(
     assert (chosen.code, "held results of" in chosen.err) == (0, True), chosen.err
 
 
-def test_inputs_are_the_same_however_they_are_named_and_wherever_they_are_moved(
+def test_inputs_are_the_same_under_any_name_and_wherever_they_are_moved(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()

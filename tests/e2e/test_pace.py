@@ -1,4 +1,4 @@
-"""Against an endpoint that enforces its limits, told nothing: all rows, and next to no refusals."""
+"""An endpoint enforces limits that the run is not given: all rows are labelled, with next to no refusals."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.e2e.program import Program, documents, write_rows
 
 
 @pytest.mark.parametrize("limit", [("--rpm", "3000"), ("--tpm", "4000000")])
-def test_a_stated_limit_is_kept_without_being_told(
+def test_a_stated_limit_is_respected_without_any_option(
     llmbatch: Program, endpoint: StartEndpoint, limit: tuple[str, str]
 ) -> None:
     server = endpoint(*limit, "--latency", "0.1")
@@ -20,7 +20,7 @@ def test_a_stated_limit_is_kept_without_being_told(
 
 
 @pytest.mark.parametrize("own", [(), ("--rpm", "3000")], ids=["stated", "own"])
-def test_processes_keep_to_one_limit_together(llmbatch: Program, endpoint: StartEndpoint, own: tuple[str, ...]) -> None:
+def test_processes_share_one_limit(llmbatch: Program, endpoint: StartEndpoint, own: tuple[str, ...]) -> None:
     server = endpoint("--rpm", "3000", "--latency", "0.1")
     write_rows(llmbatch.folder / "docs.jsonl", documents(150))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--quiet", *own, "--shard")
@@ -30,7 +30,7 @@ def test_processes_keep_to_one_limit_together(llmbatch: Program, endpoint: Start
 
 
 @pytest.mark.parametrize("written", ["--rate-store={}", "--rate-store {}"])
-def test_limits_are_shared_by_a_database_whose_password_is_written_nowhere(
+def test_limits_are_shared_through_a_database_whose_password_is_written_nowhere(
     llmbatch: Program, endpoint: StartEndpoint, postgresql: Database, written: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
@@ -42,7 +42,7 @@ def test_limits_are_shared_by_a_database_whose_password_is_written_nowhere(
     assert not any(QUOTED_PASSWORD.encode() in content for content in [*kept, done.err.encode(), done.out.encode()])
 
 
-def test_the_users_own_limit_is_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_users_own_limit_is_respected(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--rpm", "1200")
     write_rows(llmbatch.folder / "docs.jsonl", documents(30))
     done = llmbatch(

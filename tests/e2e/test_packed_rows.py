@@ -1,4 +1,4 @@
-"""Several rows in a request: every row has its own outcome, cost and place in the accounts."""
+"""Several rows in a request: every row has its own outcome, cost and ledger line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.ledgers import ledger_rows
 
 COUNT = 60
 PRICE = "1,1,5"
-"""Of which the endpoint's own counts give the bill."""
+"""With these prices, the endpoint's own counts give the bill."""
 PACKED = ("--rows-per-request", "8")
 
 
@@ -28,7 +28,7 @@ def run(llmbatch: Program) -> Path:
     return llmbatch.folder / "docs.llmbatch"
 
 
-def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_smaller_bill(
+def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_lower_cost(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint()
@@ -43,10 +43,10 @@ def test_packed_rows_get_the_labels_and_keys_of_single_ones_at_a_smaller_bill(
     assert accounted(run) == list(range(COUNT))
     assert server.requests - asked == done.json["usage"]["requests"] < COUNT / 4
     assert done.json["usage"]["cost_usd"] < single["cost_usd"] * 0.7
-    assert llmbatch(*command).json["session"]["requests"] == 0, "another way pays for no row again"
+    assert llmbatch(*command).json["session"]["requests"] == 0, "sending singly pays for no row again"
 
 
-def test_a_bill_is_shared_out_exactly_whatever_happens_to_packs(
+def test_costs_are_split_exactly_whatever_happens_to_packs(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--fault", "pack_missing=20%", "--fault", "truncated=20%", "--fault", "refusal=10%")
@@ -71,7 +71,7 @@ def test_an_estimate_of_packed_rows_is_within_five_percent_of_the_bill(
     assert done.json["usage"]["cost_usd"] == pytest.approx(estimate["cost_usd"]["expected"], rel=0.05)
 
 
-def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
+def test_after_a_kill_the_rows_of_a_pack_are_possibly_billed_once_and_sent_again(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--latency", "0.05")
@@ -87,7 +87,7 @@ def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
     usage = done.json["usage"]
-    assert usage["possibly_billed_requests"] <= 2 * 8, "rows of the packs that were in flight"
+    assert usage["possibly_billed_requests"] <= 2 * 8, "rows of the packs in flight"
     stats = server.stats
     billed_usd = (stats["prompt_tokens"] + 5 * stats["completion_tokens"]) / 1e6
     assert billed_usd <= usage["cost_usd"] + usage["possibly_billed_usd"] + 1e-9
@@ -95,7 +95,7 @@ def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
 
 
 @pytest.mark.parametrize("cap_usd", ["0.02", "0.05"])
-def test_a_cap_holds_for_packs_and_is_used_up(
+def test_a_cost_limit_holds_for_packs_and_is_used_up(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, cap_usd: str
 ) -> None:
     server = endpoint("--fault", "truncated=20%")
@@ -146,7 +146,7 @@ def test_arms_reuse_and_shards_work_with_packs(llmbatch: Program, endpoint: Star
         (("--rows-per-request", "0"), "'0' is neither a number from 1 to 100 nor auto"),
     ],
 )
-def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
+def test_options_incompatible_with_packs_are_refused_before_anything_is_sent(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, options: tuple[str, ...], why: str
 ) -> None:
     server = endpoint()
@@ -163,7 +163,7 @@ def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
         ("6.1%", 8, "100.0% of 60 texts labelled the same, 94.0% at the low end, within --max-packing-loss 6.1%"),
     ],
 )
-def test_auto_goes_by_a_comparison(
+def test_auto_follows_a_comparison(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, most_lost: str, rows: int, why: str
 ) -> None:
     served = ("--base-url", endpoint().url, "--json")

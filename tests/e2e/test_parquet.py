@@ -1,4 +1,4 @@
-"""Results as Parquet: the input's types, else those of the values."""
+"""Results as Parquet: with the input's types, or else those of the values."""
 
 import datetime as dt
 import io
@@ -45,7 +45,7 @@ def written(records: list[dict[str, Any]], types: dict[str, Any] | None = None) 
     return parquet.read_table(io.BytesIO(file.getvalue()))
 
 
-def test_the_inputs_types_come_back(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_input_types_are_preserved(llmbatch: Program, endpoint: StartEndpoint) -> None:
     parquet.write_table(INPUT, llmbatch.folder / "docs.parquet")
     server = endpoint().url
     done = llmbatch("classify", "docs.parquet", "--base-url", server, "--review-below", "0", "--out", "run")

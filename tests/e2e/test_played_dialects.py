@@ -1,4 +1,4 @@
-"""A run against each maker that the offline endpoint plays: every row gets its label, whatever the maker's ways are."""
+"""A run against each provider that the offline endpoint simulates: every row gets its label."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.ledgers import ledger_rows
 
 
 @pytest.mark.parametrize("name", dialect_names())
-def test_a_run_labels_its_rows_at_each_maker(llmbatch: Program, endpoint: StartEndpoint, name: str) -> None:
+def test_a_run_labels_its_rows_at_each_provider(llmbatch: Program, endpoint: StartEndpoint, name: str) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(5))
     served = endpoint("--dialect", name, "--fault", "rate_limit[retry_after=0.01]@2", "--fault", "overloaded@4")
     done = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--confidence", "logprobs", "--max-cost", "1",
@@ -21,7 +21,7 @@ def test_a_run_labels_its_rows_at_each_maker(llmbatch: Program, endpoint: StartE
     assert all(line["input_tokens"] > 1_000 for line in ledger)
 
 
-def test_the_only_model_that_is_listed_is_asked_within_its_window(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_the_only_listed_model_is_used_within_its_window(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = documents(3)
     rows[2]["text"] = "The server crashed again. " * 4_000
     write_rows(llmbatch.folder / "docs.jsonl", rows)
@@ -35,7 +35,7 @@ def test_the_only_model_that_is_listed_is_asked_within_its_window(llmbatch: Prog
 
 @pytest.mark.parametrize(("name", "code"), [("gemini", 4), ("openrouter", 4), ("minimax", 4), ("llama.cpp", 4)])
 @pytest.mark.parametrize("fault", ["auth", "quota"])
-def test_what_stops_a_run_stops_it_in_any_words(
+def test_a_fault_that_stops_a_run_stops_it_in_any_wording(
     llmbatch: Program, endpoint: StartEndpoint, name: str, code: int, fault: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(5))
@@ -53,7 +53,9 @@ def test_what_stops_a_run_stops_it_in_any_words(
         "limits_day",
         "limits_second",
         "limits_minute", "finish_empty", "eos_token"])  # fmt: skip
-def test_a_makers_ways_by_name_leave_every_row_labelled(llmbatch: Program, endpoint: StartEndpoint, fault: str) -> None:
+def test_named_provider_behaviours_leave_every_row_labelled(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str
+) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     served = endpoint("--fault", f"{fault}=100%")
     done = llmbatch("classify", "docs.jsonl", "--base-url", served.url)

@@ -1,4 +1,4 @@
-"""The prefix that a run began with is the one that it goes on with."""
+"""A run keeps the prefix that it started with."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
@@ -14,7 +14,7 @@ name = "business"
 EXAMPLE = '[[pool]]\ntext = "{text}"\nlabel = "technical"\n'
 
 
-def test_appended_rows_undo_none_and_the_user_can_ask_for_the_whole_pool(
+def test_appended_rows_make_none_pending_and_the_user_can_request_the_whole_pool(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()

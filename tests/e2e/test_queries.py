@@ -1,4 +1,4 @@
-"""A query as the input: its rows are copied once, and the run is about the copy until it has come to its end."""
+"""A query as the input: its rows are copied once, and the run uses the copy until it is complete."""
 
 import json
 import signal
@@ -56,7 +56,7 @@ def test_rows_of_a_query_are_labelled_as_those_of_a_file(llmbatch: Program, tick
     assert tickets.execute("select id from labels order by id") == [(n,) for n in range(6)]
 
 
-def test_a_run_that_was_stopped_goes_on_with_its_copy(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_stopped_run_resumes_with_its_copy(llmbatch: Program, endpoint: StartEndpoint) -> None:
     address = add_table(llmbatch.folder / "my.db", 20)
     database = SqliteDatabase(address, str(llmbatch.folder / "my.db"))
     stopping, whole = endpoint("--fault", "quota@8"), endpoint()
@@ -88,7 +88,7 @@ def test_a_folder_belongs_to_its_query(llmbatch: Program) -> None:
     assert len(views(run)["results"]) == 1
 
 
-def test_other_commands_look_at_a_query_and_leave_nothing(llmbatch: Program) -> None:
+def test_other_commands_read_a_query_and_leave_nothing_behind(llmbatch: Program) -> None:
     address = add_table(llmbatch.folder / "my.db")
     look = llmbatch("input", address, "--query", QUERY, "--json").json["inputs"][0]
     assert (look["rows"], look["fields"], look["text_fields"], look["id_field"]) == (
@@ -104,7 +104,7 @@ def test_other_commands_look_at_a_query_and_leave_nothing(llmbatch: Program) -> 
     assert {path.name for path in llmbatch.folder.iterdir()} - {"my.db"} == {"compared"}
 
 
-def test_columns_and_rows_as_queries_have_them(llmbatch: Program, tmp_path: Path) -> None:
+def test_a_query_can_return_unusual_columns_and_rows(llmbatch: Program, tmp_path: Path) -> None:
     database = SqliteDatabase(f"sqlite:///{tmp_path}/my.db", str(tmp_path / "my.db"))
     text = "cast(x'53657276657220ff' as text)"
     query = f"""select 'The server crashed.' as note, 1 as id, 2 as id, '[{{"a": 1}}]' as items, 5
@@ -143,7 +143,7 @@ def test_a_single_row_with_a_list_of_objects_is_one_row(llmbatch: Program, postg
         (["sqlite:///my.db", "--query", QUERY, "--text-field", "bdy"], "'bdy'"),
     ],
 )
-def test_what_cannot_be_asked_leaves_nothing(llmbatch: Program, arguments: list[str], said: str) -> None:
+def test_a_query_that_fails_leaves_nothing_behind(llmbatch: Program, arguments: list[str], said: str) -> None:
     add_table(llmbatch.folder / "my.db")
     (llmbatch.folder / "docs.jsonl").write_text('{"text": "a"}\n')
     before = {path.name for path in llmbatch.folder.iterdir()}
@@ -153,14 +153,14 @@ def test_what_cannot_be_asked_leaves_nothing(llmbatch: Program, arguments: list[
 
 
 def add_table(file: Path, count: int = 2) -> str:
-    """A file with tickets; its address from beside it."""
+    """A file with tickets; returns its URL relative to its folder."""
     database = SqliteDatabase("", str(file))
     database.execute("create table tickets (id integer, body text, price numeric(9, 2))")
     add(database, count)
     return f"sqlite:///{file.name}"
 
 
-def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> None:
+def test_the_password_is_written_nowhere(llmbatch: Program, postgresql: Database) -> None:
     query = ("--query", "select 'The server crashed.' as text")
     address = f"{postgresql.address}&password=pass%2Fw%3Frd%401"
     done = llmbatch("classify", address, "--out", "run", "--log-file", "log.jsonl", *query)
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_a_query_that_does_not_end(llmbatch: Program) -> None:
     assert not (llmbatch.folder / "run").exists()
 
 
-def test_a_folder_of_a_strangers_opens_no_database(llmbatch: Program, tmp_path: Path) -> None:
+def test_a_strangers_folder_opens_no_database(llmbatch: Program, tmp_path: Path) -> None:
     add_table(llmbatch.folder / "my.db")
     assert llmbatch("classify", "sqlite:///my.db", *ASKED).code == 0
     run = llmbatch.folder / "run"
@@ -214,7 +214,7 @@ def test_a_query_from_python(tmp_path: Path, endpoint: StartEndpoint) -> None:
     assert [result.id for result in run] == [0, 1]
 
 
-def test_a_database_that_others_write_to_is_read(llmbatch: Program) -> None:
+def test_a_database_in_use_by_others_can_be_read(llmbatch: Program) -> None:
     add_table(llmbatch.folder / "my.db")
     writer = sqlite3.connect(llmbatch.folder / "my.db", isolation_level=None)
     writer.execute("pragma journal_mode = wal")

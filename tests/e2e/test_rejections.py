@@ -1,4 +1,4 @@
-"""Rows that cannot be used: reported with file and line, kept with their fields, and tried again by another run."""
+"""Rows that cannot be used: reported with file and line, saved with their fields, and retried by another run."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def test_a_csv_of_failed_rows_has_its_errors_in_one_column(llmbatch: Program) ->
     assert [row["error"] for row in failed] == ["", "mine", "", ""]
 
 
-def test_files_that_are_passed_over_are_reported(llmbatch: Program) -> None:
+def test_skipped_files_are_reported(llmbatch: Program) -> None:
     folder = llmbatch.folder / "docs"
     folder.mkdir()
     write_rows(folder / "a.jsonl", [{"text": "A court."}])

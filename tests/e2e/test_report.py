@@ -1,4 +1,4 @@
-"""The page of a real run."""
+"""The report page of a real run."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def test_a_run_becomes_one_private_file_that_shows_what_to_look_at(llmbatch: Pro
     assert "Counts of the last session" in report_run(run).read_text()
 
 
-def test_runs_over_nights_become_one_page(llmbatch: Program) -> None:
+def test_runs_over_several_nights_become_one_page(llmbatch: Program) -> None:
     gold = llmbatch.folder / "gold.csv"
     write_rows(llmbatch.folder / "first.jsonl", documents(9))
     write_rows(llmbatch.folder / "second.jsonl", [{"id": f"s{n}", "text": "A court."} for n in range(4)])
@@ -47,7 +47,7 @@ def test_runs_over_nights_become_one_page(llmbatch: Program) -> None:
     assert "A court." not in html
 
 
-def test_runs_that_say_nothing_of_each_other_are_refused(llmbatch: Program) -> None:
+def test_unrelated_runs_are_refused(llmbatch: Program) -> None:
     docs = llmbatch.folder / "docs.jsonl"
     write_rows(docs, documents(3))
     (llmbatch.folder / "gold.csv").write_text("id,label\nnobody,legal\n")

@@ -1,4 +1,4 @@
-"""`--reuse`: what an earlier run was answered is not asked again, and a store that fails stops nothing."""
+"""`--reuse`: answers of earlier runs are not requested again, and a failing cache stops nothing."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.e2e.program import Program, documents, write_rows
 from tests.ledgers import ledger_rows
 
 
-def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_second_run_uses_the_firsts_answers(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server, store = endpoint("--fault", "context_length@4"), str(llmbatch.folder / "answers.sqlite")
     options = ("--base-url", server.url, "--reuse", "--reuse-store", store, "--review-below", "0", "--json")
     rows = documents(10)
@@ -24,7 +24,7 @@ def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: Star
 
     write_rows(llmbatch.folder / "two.jsonl", [*rows, rows[0], {"id": "new", "text": "A new document about a court."}])
     second = llmbatch("classify", "two.jsonl", *options)
-    assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not kept"
+    assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not cached"
     assert (second.json["session"]["reused"], second.json["session"]["from_earlier_runs"]) == (10, 10)
     assert 0 < second.json["usage"]["cost_usd"] < first["usage"]["cost_usd"] / 2
     lines = {line["row"]: line for line in ledger_rows(llmbatch.folder / "two.llmbatch" / "ledger.jsonl")}
@@ -38,7 +38,7 @@ def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: Star
     assert b"court" not in b"".join(path.read_bytes() for path in llmbatch.folder.glob("answers.sqlite*"))
 
 
-def test_each_labels_confidence_is_taken_along(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_each_labels_confidence_is_cached_too(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, store, texts = endpoint(), tmp_path / "answers.sqlite", [row["text"] for row in documents(5)]
     (tmp_path / "news.toml").write_text(FIELDS)
     for name in ("one", "two"):
@@ -51,7 +51,7 @@ def test_each_labels_confidence_is_taken_along(tmp_path: Path, endpoint: StartEn
     assert [reused[row]["confidences"] for row in range(5)] == [asked[row]["confidences"] for row in range(5)]
 
 
-def test_answers_count_only_for_the_endpoint_that_gave_them(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_answers_are_reused_only_for_the_endpoint_that_gave_them(tmp_path: Path, endpoint: StartEndpoint) -> None:
     servers, store = [endpoint(), endpoint()], tmp_path / "answers.sqlite"
     texts = [row["text"] for row in documents(5)]
     for server in servers:
@@ -61,24 +61,24 @@ def test_answers_count_only_for_the_endpoint_that_gave_them(tmp_path: Path, endp
     assert servers[0].requests == 5
 
 
-def test_without_being_asked_nothing_is_kept(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_without_the_option_nothing_is_cached(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, store = endpoint(), tmp_path / "answers.sqlite"
     classify(["A court."], base_url=server.url)
     classify(["A court."], base_url=server.url, reuse=store)
     assert server.requests == 2
 
 
-def test_a_damaged_store_is_told_once_and_the_run_goes_on(
+def test_a_damaged_cache_is_reported_once_and_the_run_continues(
     tmp_path: Path, endpoint: StartEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = tmp_path / "answers.sqlite"
     store.write_bytes(os.urandom(50_000))
     assert classify([row["text"] for row in documents(5)], base_url=endpoint().url, reuse=store).ok
-    (told,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
-    assert "continues without it" in told
+    (warning,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
+    assert "continues without it" in warning
 
 
-def test_a_store_that_is_damaged_meanwhile_stops_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_cache_damaged_during_a_run_stops_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, store = endpoint(), tmp_path / "answers.sqlite"
     classify([row["text"] for row in documents(100)], base_url=server.url, reuse=store)
     content = bytearray(store.read_bytes())
@@ -87,7 +87,7 @@ def test_a_store_that_is_damaged_meanwhile_stops_nothing(tmp_path: Path, endpoin
     assert classify([row["text"] for row in documents(100)], base_url=server.url, reuse=store).ok
 
 
-def test_a_kept_label_that_is_none_of_the_tasks_is_not_taken(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_a_cached_label_that_the_task_does_not_have_is_not_used(tmp_path: Path, endpoint: StartEndpoint) -> None:
     server, store = endpoint(), tmp_path / "answers.sqlite"
     classify(["A court."], base_url=server.url, reuse=store)
     connection = sqlite3.connect(store)

@@ -19,7 +19,7 @@ Review = Callable[[str], Any]
 
 
 def press(key: str, terminal: Any, log: Path, lines: int) -> None:
-    """Press a key and wait until the log has so many lines."""
+    """Press a key and wait until the log has this many lines."""
     terminal.send(key)
     deadline = time.monotonic() + 60
     while len(read_rows(log)) < lines:
@@ -30,7 +30,7 @@ def press(key: str, terminal: Any, log: Path, lines: int) -> None:
 
 @pytest.fixture
 def review(llmbatch: Program) -> Iterator[Review]:
-    """Opens the review application in a terminal of its own, and waits until it shows a row."""
+    """Opens the review application in its own terminal, and waits until it shows a row."""
     open_ones = []
 
     def start(reviewer: str) -> Any:
@@ -52,7 +52,7 @@ def review(llmbatch: Program) -> Iterator[Review]:
         terminal.close(force=True)
 
 
-def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, review: Review) -> None:
+def test_two_reviewers_in_terminals_and_one_is_killed(llmbatch: Program, review: Review) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--quiet")
     assert "review export" in llmbatch("review", "docs.offline.llmbatch").err, "without a terminal it says what to do"
@@ -68,7 +68,7 @@ def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, re
     assert {row["reviewer"]: row["category"] for row in results} == {"ana": "legal", "ben": "marketing"}
 
 
-def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -> None:
+def test_rows_are_exported_to_a_spreadsheet_and_imported_decided(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--sample", "2", "--quiet")
     out = llmbatch("review", "export", "docs.offline.llmbatch", "--out", "todo.csv")
@@ -113,7 +113,7 @@ def test_a_decision_outlives_the_prompt_the_model_and_the_row_number(
     (result,) = views(llmbatch.folder / "docs.llmbatch")["results"]
     assert (result["row"], result["category"], result["reviewer"]) == (1, "marketing", "ana")
     estimated = llmbatch("estimate", "docs.jsonl", "--model", "gpt-5.4", "--json").json
-    assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates know it too"
+    assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates count the decision too"
     write_rows(llmbatch.folder / "gold.jsonl", [{"id": row["id"], "label": "legal"} for row in rows])
     judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl")
     assert "judged are the model's answers, not the labels that people gave 1 row" in judged.out
@@ -141,7 +141,7 @@ def test_damaged_decisions_are_moved_aside(llmbatch: Program) -> None:
     assert llmbatch("review", "status", "run").code == 0
 
 
-def test_rows_go_to_an_annotation_tool_and_come_back(llmbatch: Program) -> None:
+def test_rows_are_exported_to_an_annotation_tool_and_imported(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--out", "run", "--quiet")
     out = llmbatch("review", "export", "run", "--to", "label-studio", "--out", "tasks.json")

@@ -1,4 +1,4 @@
-"""Whether a row needs review is decided where it is shown; the ledger says ok or failed."""
+"""Whether a row needs review is decided when it is shown; the ledger only says ok or failed."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def test_the_threshold_splits_the_files_and_not_the_ledger(llmbatch: Program, en
     assert (len(views(run)["results"]), server.requests) == (6, asked)
 
 
-def test_a_ledger_that_says_review_is_read_as_before(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_an_old_ledger_that_says_review_is_still_read(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     server = endpoint()
     classify = ("classify", "docs.jsonl", "--base-url", server.url)

@@ -1,4 +1,4 @@
-"""A server that echoes the key wherever it can: nothing that is written or shown holds it."""
+"""A server that echoes the key wherever it can: nothing written or shown contains it."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def echo() -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """A test says nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Echo)
     thread = threading.Thread(target=server.serve_forever)
@@ -85,7 +85,7 @@ def echo() -> Iterator[str]:
     server.server_close()
 
 
-def test_nothing_that_is_written_or_shown_holds_the_key(llmbatch: Program, echo: str, tmp_path: Path) -> None:
+def test_nothing_written_or_shown_contains_the_key(llmbatch: Program, echo: str, tmp_path: Path) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(len(REPLIES)))
     options = (
         "--concurrency",
@@ -141,7 +141,7 @@ def test_a_key_that_occurs_in_labels_and_answers_changes_no_label(
     assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} <= set(labels)
 
 
-def test_plain_http_over_a_network_is_said_and_to_a_public_host_refused(
+def test_plain_http_on_a_network_gives_a_warning_and_to_a_public_host_is_refused(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))

@@ -1,4 +1,4 @@
-"""`--service-tier`: asked for, waited for, priced by what is served, reported where a model or endpoint has none."""
+"""`--service-tier`: requested, waited for, priced by the tier served, reported if a model or endpoint has none."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def cost(llmbatch: Program) -> float:
     return sum(float(line["cost_usd"]) for line in ledger(llmbatch))
 
 
-def test_flex_halves_the_cost_and_stands_in_the_ledger(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_flex_halves_the_cost_and_is_in_the_ledger(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classified(llmbatch, endpoint().url, *FLEX)
     assert done.code == 0, done.err
     half = cost(llmbatch)
@@ -57,7 +57,7 @@ def test_missing_capacity_is_waited_out_and_costs_nothing(
     assert {retry["error"] for line in ledger(llmbatch) for retry in line.get("retries", ())} == {"overloaded"}
 
 
-def test_capacity_that_never_comes_ends_the_run_within_max_wait_and_names_the_way_out(
+def test_lasting_lack_of_capacity_ends_the_run_within_max_wait_and_names_the_remedy(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     done = classified(llmbatch, endpoint("--fault", "flex_unavailable=100%").url, *FLEX, "--max-wait", "1")
@@ -67,7 +67,7 @@ def test_capacity_that_never_comes_ends_the_run_within_max_wait_and_names_the_wa
     assert {line["service_tier"] for line in ledger(llmbatch)} == {"default"}
 
 
-def test_a_tier_that_the_model_does_not_have_is_reported_and_rows_are_asked_without_it(
+def test_a_tier_the_model_does_not_have_is_reported_and_rows_are_sent_without_it(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
@@ -79,7 +79,7 @@ def test_a_tier_that_the_model_does_not_have_is_reported_and_rows_are_asked_with
 
 
 @pytest.mark.parametrize("status", [400, 422, 500])
-def test_a_refused_tier_costs_one_request_a_session_and_is_said_each_time(llmbatch: Program, status: int) -> None:
+def test_a_refused_tier_costs_one_request_per_session_and_is_reported_each_time(llmbatch: Program, status: int) -> None:
     def script(asked: Asked) -> Reply:
         return Reply(status, REFUSED.body) if "service_tier" in asked.body else answer(service_tier="default")
 
@@ -92,7 +92,9 @@ def test_a_refused_tier_costs_one_request_a_session_and_is_said_each_time(llmbat
 
 
 @pytest.mark.parametrize(("fault", "said"), [("other_tier", "served at default"), ("no_tier", "do not say whether")])
-def test_what_was_served_is_what_counts(llmbatch: Program, endpoint: StartEndpoint, fault: str, said: str) -> None:
+def test_the_tier_that_was_served_is_the_one_priced(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str, said: str
+) -> None:
     done = classified(llmbatch, endpoint("--fault", f"{fault}=100%").url, *FLEX)
     assert done.code == 0
     assert done.err.count(said) == 1
@@ -103,14 +105,16 @@ def test_what_was_served_is_what_counts(llmbatch: Program, endpoint: StartEndpoi
     assert dearer == pytest.approx(sum(line["cost_usd"] for line in standard), rel=1e-3)
 
 
-def test_a_cap_holds_where_every_answer_comes_at_the_standard_tier(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_cost_limit_holds_if_every_answer_comes_at_the_standard_tier(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     done = classified(llmbatch, endpoint("--fault", "other_tier@3+").url, *FLEX, "--max-cost", "0.001", rows=60)
     assert done.code == 5
     assert cost(llmbatch) <= 0.001
     assert not any("cost_above_bound" in line.get("flags", ()) for line in ledger(llmbatch))
 
 
-def test_the_tier_is_the_tasks_and_the_command_line_wins(llmbatch: Program) -> None:
+def test_the_task_sets_the_tier_and_the_command_line_overrides_it(llmbatch: Program) -> None:
     task = 'name = "t"\n[model]\nservice_tier = "flex"\n[[labels]]\nname = "technical"\n[[labels]]\nname = "other"\n'
     (llmbatch.folder / "t.toml").write_text(task)
     with scripted(lambda _: answer(service_tier="flex")) as served:
@@ -120,15 +124,15 @@ def test_the_tier_is_the_tasks_and_the_command_line_wins(llmbatch: Program) -> N
 
 
 def test_a_failed_row_is_retried_at_the_runs_tier_or_at_another(llmbatch: Program) -> None:
-    odd = Reply(400, {"error": {"message": "computer says no"}})
-    with scripted(lambda asked: odd if "case 1." in asked.text else answer(service_tier="flex")) as served:
+    bad_request = Reply(400, {"error": {"message": "computer says no"}})
+    with scripted(lambda asked: bad_request if "case 1." in asked.text else answer(service_tier="flex")) as served:
         assert classified(llmbatch, served.url, *FLEX).code == 3
         for options in ((), ("--service-tier", "default")):
             llmbatch("retry", "docs.llmbatch", "--base-url", served.url, *options)
     assert [asked.body["service_tier"] for asked in served.asked[-2:]] == ["flex", "default"]
 
 
-def test_an_estimate_is_by_the_tiers_price_and_says_so(llmbatch: Program) -> None:
+def test_an_estimate_uses_the_tiers_price_and_says_so(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(50))
     said = [
         json.loads(llmbatch("estimate", "docs.jsonl", "--json", *tier).out)["models"][0]
@@ -145,7 +149,7 @@ def test_an_estimate_is_by_the_tiers_price_and_says_so(llmbatch: Program) -> Non
 @pytest.mark.parametrize(
     ("tier", "given_s", "right_s"), [(None, None, 30), ("flex", None, 900), ("priority", None, 30), ("flex", 5.0, 5)]
 )
-def test_a_request_at_the_flex_tier_has_fifteen_minutes(
+def test_a_flex_request_has_a_timeout_of_fifteen_minutes(
     tier: str | None, given_s: float | None, right_s: float
 ) -> None:
     assert Sending(timeout_s=given_s).request_timeout_s(tier) == right_s
@@ -158,7 +162,7 @@ def test_a_tier_that_does_not_exist_is_refused_before_anything_is_sent(llmbatch:
 
 
 @pytest.mark.parametrize(("said", "tier"), [("flex", "flex"), ("standard", "standard"), (7, None)])
-def test_a_tier_that_stands_in_the_usage_counts_too(llmbatch: Program, said: Any, tier: str | None) -> None:
+def test_a_tier_stated_in_the_usage_counts_too(llmbatch: Program, said: Any, tier: str | None) -> None:
     usage = {"prompt_tokens": 1700, "completion_tokens": 12, "total_tokens": 1712, "service_tier": said}
     with scripted(lambda _: answer(usage=usage)) as served:
         done = classified(llmbatch, served.url, *FLEX, rows=2)

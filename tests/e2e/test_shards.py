@@ -1,4 +1,4 @@
-"""A run in shards: one command each, in processes of their own; together they are one run."""
+"""A run in shards: one process each; together they are one run."""
 
 import csv
 import json
@@ -35,12 +35,12 @@ def run(llmbatch: Program) -> Path:
 
 
 def in_one_second(one: Path, other: Path) -> None:
-    """Have both records say that they changed when the second did."""
+    """Give both records the modification time of the second."""
     changed = {"updated_at": json.loads(other.read_text())["updated_at"]}
     rewrite(one, lambda record: record | changed)
 
 
-def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
+def test_killed_and_redivided_shards_give_the_same_run_as_one_process(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server, quick = endpoint("--latency", "0.05"), endpoint()
@@ -65,7 +65,7 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
         assert done.code == 0, done.err
         reported.append(len(accounted(run / f"shard-{number}-of-3")))
     assert sum(reported) == COUNT + 1
-    assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
+    assert server.requests == COUNT + in_flight, "only requests in flight are sent again"
     in_one_second(shards[0] / "run.json", run / "shard-2-of-3" / "run.json")
     merged = llmbatch("merge", "docs.llmbatch", "--json")
     assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)
@@ -75,11 +75,11 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
     for name in VIEWS:
         assert (run / name).read_bytes() == (llmbatch.folder / "undivided" / name).read_bytes(), name
     before = server.requests
-    assert llmbatch(*command).code == 3, "the whole run goes on from there, and the unreadable row stays one"
+    assert llmbatch(*command).code == 3, "the merged run resumes from there, and the unreadable row stays unreadable"
     assert server.requests == before
 
 
-def test_commands_on_the_run_know_what_its_shards_have(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+def test_commands_on_the_run_include_its_shards(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     server = endpoint("--fault", "refusal@1-4")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0.99", "--quiet", "--shard")
     assert llmbatch(*command, "1/2").code == 3
@@ -89,7 +89,7 @@ def test_commands_on_the_run_know_what_its_shards_have(llmbatch: Program, endpoi
     assert read_rows(run / "shard-1-of-2" / "failed.jsonl")
     assert llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json").json["rows"]["failed"] == 0
     again = llmbatch("retry", "docs.llmbatch/shard-1-of-2", "--base-url", server.url, "--json").json
-    assert (again["rows"]["failed"], again["session"]["requests"]) == (0, 0), "they have been answered meanwhile"
+    assert (again["rows"]["failed"], again["session"]["requests"]) == (0, 0), "those rows were answered meanwhile"
     assert accounted(run) == list(range(COUNT + 1))
 
 
@@ -109,14 +109,14 @@ def test_people_decide_for_the_whole_run(llmbatch: Program, run: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["0/2", "3/2", "2", "1/0", "1/99999", "a/b", "-1/2", "1/2/3", "1,2"])
-def test_what_is_no_part_of_a_whole_is_refused(llmbatch: Program, run: Path, given: str) -> None:
+def test_an_invalid_shard_is_refused(llmbatch: Program, run: Path, given: str) -> None:
     done = llmbatch("classify", "docs.jsonl", "--offline", "--shard", given)
     assert (done.code, "like 2/8" in done.err) == (2, True)
     assert not run.exists()
 
 
 @pytest.mark.usefixtures("run")
-def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) -> None:
     stdin = llmbatch("classify", "-", "--offline", "--shard", "1/2", stdin=b'{"text": "a"}\n')
     assert (stdin.code, "--shard needs input files" in stdin.err) == (2, True)
     canary = llmbatch("classify", "docs.jsonl", "--offline", "--shard", "1/2", "--canary-model", "gpt-6")
@@ -126,7 +126,7 @@ def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) ->
     assert llmbatch("merge", "docs.llmbatch").code == 2, "nothing was divided"
 
 
-def test_nobody_labels_rows_that_another_process_may_label(llmbatch: Program, run: Path) -> None:
+def test_rows_that_another_process_may_label_are_refused(llmbatch: Program, run: Path) -> None:
     command = ("classify", "docs.jsonl", "--offline", "--out", "docs.llmbatch", "--quiet")
     assert llmbatch(*command, "--shard", "1/2").code in (0, 3)
     with locked(run / "shard-1-of-2"):
@@ -145,7 +145,7 @@ def test_python_labels_a_shard(run: Path) -> None:
     assert sum(len(part) for part in parts) == COUNT + 1
 
 
-def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch: Program, run: Path) -> None:
+def test_shards_of_several_machines_are_merged_once_copied_together(llmbatch: Program, run: Path) -> None:
     def machine(name: str) -> Program:
         return Program(llmbatch.folder, {"XDG_STATE_HOME": str(llmbatch.folder / name)})
 
@@ -158,7 +158,7 @@ def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch
     assert accounted(run) == list(range(COUNT + 1))
 
 
-def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_each_shard_has_its_own_batches(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(COUNT))
     served = endpoint("--fault", "batch_line_lost@1,40")
     command = ("classify", "docs.jsonl", "--base-url", served.url, "--json", "--batch", "--yes")
@@ -182,7 +182,7 @@ def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEnd
     assert llmbatch("spend", "--json", **IMPATIENT).json["total"]["possibly_billed_requests"] == 2
 
 
-def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
+def test_one_limit_holds_for_all_shards_even_if_one_is_killed(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
     server = endpoint("--latency", "0.02")
@@ -192,7 +192,7 @@ def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
     processes[0].kill()
     for process in processes:
         process.communicate()
-    assert processes[1].returncode == 5, "less than all rows can be paid for"
+    assert processes[1].returncode == 5, "the limit does not cover all rows"
     assert llmbatch(*command, "--shard", "1/2").code == 5
     sent = server.requests
     assert sent < COUNT
@@ -200,14 +200,14 @@ def test_one_limit_holds_for_all_shards_also_when_one_is_killed(
         again = llmbatch("classify", *command[1:-1], "--shard", shard)
         assert again.code == 5
         assert "--max-cost $0.05 is reached" in again.err
-    assert server.requests == sent, "what all have spent so far is in their ledgers, once no session is alive"
+    assert server.requests == sent, "with no session running, the ledgers hold all that was spent"
     billed = server.stats["prompt_tokens"] + server.stats["completion_tokens"]
     assert 0.03 < billed / 1e6 <= 0.05
-    assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without it, the rest is labelled"
+    assert llmbatch("classify", *command[1:-3], "--quiet").code in (0, 3), "without the limit, the rest is labelled"
 
 
 @pytest.mark.usefixtures("run")
-def test_a_limit_counts_what_the_run_has_cost_before_it_was_divided(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_limit_counts_what_the_run_cost_before_it_was_divided(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     priced = ("classify", "docs.jsonl", "--base-url", server.url, "--price", "1,1,1", "--quiet")
     assert llmbatch(*priced, "--max-cost", "0.04").code == 5

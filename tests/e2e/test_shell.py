@@ -1,4 +1,4 @@
-"""The program in its shell: its version, its help, and the completion of what is typed."""
+"""The program in a shell: version, help and completion."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ from tests.e2e.program import Program, environment
 SCRIPT = Path(sys.executable).with_name("llmbatch")
 
 
-def test_the_version_is_a_line_or_the_versions_of_a_bug_report(llmbatch: Program) -> None:
+def test_the_version_is_one_line_or_all_versions_for_a_bug_report(llmbatch: Program) -> None:
     assert llmbatch("--version").out == f"llmbatch {package.__version__}\n"
     report = llmbatch("--version", "--json").json
     assert report == llmbatch("--json", "--version").json
@@ -23,7 +23,7 @@ def test_the_version_is_a_line_or_the_versions_of_a_bug_report(llmbatch: Program
         assert report[name] == version(name)
 
 
-def test_a_command_is_wanted(llmbatch: Program) -> None:
+def test_a_command_is_required(llmbatch: Program) -> None:
     for arguments in ((), ("--json",), ("classfy",)):
         assert llmbatch(*arguments).code == 2, arguments
 

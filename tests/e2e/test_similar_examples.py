@@ -1,4 +1,4 @@
-"""Examples chosen for each document, before it in its message."""
+"""Examples chosen for each document, in front of it in its message."""
 
 import json
 import re
@@ -66,13 +66,13 @@ def reply(category: str) -> Reply:
     return Reply(200, {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
 
-def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all(task: Path, tmp_path: Path) -> None:
+def test_the_most_similar_precede_the_document_and_the_prefix_is_the_same_for_all(task: Path, tmp_path: Path) -> None:
     texts = [PURRS, "A puppy barked.", "My kitten purrs all day."]
     with scripted(answer) as server:
         options: dict[str, Any] = {"task": task, "base_url": server.url, "out": tmp_path / "run", "concurrency": 1}
         classify(texts, **options, examples="similar:2")
         classify(texts, **options, examples="similar:2")
-        assert len(server.asked) == 3, "nothing is asked twice"
+        assert len(server.asked) == 3, "nothing is sent twice"
         messages = {json.dumps(asked.body["messages"][0]) for asked in server.asked}
         asked_about = {text: asked.text for asked in server.asked for text in texts if f"{text}\n</document>" in
                        asked.text[-80:]}  # fmt: skip
@@ -80,7 +80,7 @@ def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all
     assert len(messages) == 1
     (prefix,) = messages
     assert "It meows." in prefix
-    assert "kitten" not in prefix, "the pool is not in it"
+    assert "kitten" not in prefix, "the pool is not in the prefix"
     assert sent[0] == (
         "# Examples like this document\n"
         '<document>\nKittens sleep in baskets.\n</document>\n{"category":"cat","percent":95}\n\n'
@@ -88,19 +88,19 @@ def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all
         f"<document>\n{PURRS}\n</document>"
     )
     assert "The puppy barks at the postman." in sent[1].split("<document>")[-2]
-    assert sent[2].count("My kitten purrs all day.") == 1, "a document is no example for itself"
+    assert sent[2].count("My kitten purrs all day.") == 1, "a document is not an example for itself"
 
 
-def test_what_decides_the_examples_decides_the_key(task: Path) -> None:
+def test_settings_that_change_the_examples_change_the_key(task: Path) -> None:
     fingerprints = {plan_of(task, similar).fingerprint for similar in (0, 1, 2)}
     task.write_text(TASK.replace("all day", "all night"))
     assert len({*fingerprints, plan_of(task, 2).fingerprint}) == 4
     assert plan_of(task, None).fingerprint == plan_of(task, 0).fingerprint
     task.write_text(TASK.replace("[[pool]]", "[model]\nsimilar_examples = 2\n\n[[pool]]", 1))
-    assert plan_of(task, None).similar is not None, "the task may ask for it"
+    assert plan_of(task, None).similar is not None, "the task may set it"
 
 
-def test_examples_are_in_the_estimate_and_in_the_room_for_a_document(task: Path, tmp_path: Path) -> None:
+def test_examples_count_in_the_estimate_and_in_the_space_for_a_document(task: Path, tmp_path: Path) -> None:
     (tmp_path / "docs.jsonl").write_text(json.dumps({"id": 1, "text": PURRS}) + "\n")
 
     def tokens(similar: int) -> float:
@@ -120,7 +120,7 @@ def test_the_offline_endpoint_learns_from_them(task: Path, tmp_path: Path, endpo
     assert [line["category"] for line in read_rows(tmp_path / "run" / "results.jsonl")] == ["dog", "dog", "cat"]
 
 
-def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path: Path) -> None:
+def test_impossible_options_are_refused_before_anything_is_sent(task: Path, tmp_path: Path) -> None:
     for examples, reason in (("similar:0", "neither pool nor similar:N"), ("alike", "neither pool nor similar:N")):
         with pytest.raises(UsageError, match=reason):
             classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples=examples)
@@ -129,7 +129,7 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path:
         classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples="similar:2")
 
 
-def test_batches_send_them_too(
+def test_batches_include_the_examples(
     task: Path, tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_loop, "_FIRST_POLL_S", 0.01)
@@ -147,13 +147,13 @@ def test_batches_send_them_too(
 
 
 def decided(run: Path, label: str, *, row: int = 0) -> None:
-    """A person decides a row of the run."""
+    """Record a human decision about a row of the run."""
     write_rows(run / "decided.jsonl", [{"id": row, "decision": label}])
     with opened(run) as review:
         import_decisions(review, run / "decided.jsonl", reviewer="ana", decided_at="2026-11-27T20:00:00Z")
 
 
-def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: Path, tmp_path: Path) -> None:
+def test_human_decisions_become_examples_without_sending_any_row_again(task: Path, tmp_path: Path) -> None:
     rows = [{"id": n, "text": f"Rex howls at {when}."} for n, when in enumerate(("the moon", "night", "noon"))]
     write_rows(tmp_path / "docs.jsonl", rows[:2])
     options: dict[str, Any] = {"task": task, "out": tmp_path / "run", "concurrency": 1, "examples": "similar:1"}
@@ -166,10 +166,10 @@ def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: 
         classify(tmp_path / "docs.jsonl", **options, base_url=server.url)
         noon, same = (asked.text for asked in server.asked[2:])
     assert '<document>\nRex howls at the moon.\n</document>\n{"category":"dog","percent":95}' in noon
-    assert "Rex" not in same, "a text that differs in case and space alone would give its label away"
+    assert "Rex" not in same, "a text that differs only in case and space would give the label away"
 
 
-def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_document_s_list(
+def test_with_retrieved_labels_examples_use_the_numbers_of_the_document_s_list(
     tmp_path: Path, endpoint: StartEndpoint
 ) -> None:
     labels = ", ".join(f'{{ name = "{name}", description = "All about a {name}." }}' for name in ANIMALS)
@@ -185,7 +185,7 @@ def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_do
     shown = re.findall(r'I saw a (\w+) today.\n</document>\n{"category":"(\d)"', first)
     assert {listed[number] for _, number in shown} == {"zebra", "horse"}
     assert all(listed[number] == name for name, number in shown), "each has the number of its own label"
-    assert "zebra today" not in wider, "what is not on the list is no example"
+    assert "zebra today" not in wider, "a label that is not on the list gives no example"
     served = endpoint()
     done = classify([f"I saw a {name} yesterday." for name in ANIMALS], **options, base_url=served.url)
     assert [result.category for result in done] == ANIMALS
@@ -196,7 +196,7 @@ def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_do
 
 
 @pytest.mark.parametrize("cut", list(Truncation))
-def test_a_document_that_was_cut_is_no_example_for_itself_either(task: Path, cut: Truncation) -> None:
+def test_a_truncated_document_is_not_an_example_for_itself(task: Path, cut: Truncation) -> None:
     text = "My kitten " + "purrs and purrs " * 40 + "all day long."
     task.write_text(TASK.replace("My kitten purrs all day.", text))
     plan = plan_of(task, 3, max_doc_tokens=20, truncate=cut)
@@ -206,7 +206,7 @@ def test_a_document_that_was_cut_is_no_example_for_itself_either(task: Path, cut
     assert "purrs" in plan.before(PURRS)
 
 
-def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, tmp_path: Path) -> None:
+def test_another_run_s_decisions_are_examples_if_requested(task: Path, tmp_path: Path) -> None:
     task.write_text(TASK.partition("[[pool]]")[0])
     write_rows(tmp_path / "old.jsonl", [{"id": 0, "text": "Rex howls at the moon."}])
     classify(tmp_path / "old.jsonl", task=task, offline=True, out=tmp_path / "old")
@@ -222,7 +222,7 @@ def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, t
             classify(["A"], **new, base_url=server.url, examples="similar:1")
 
 
-def test_a_retry_takes_another_run_s_decisions_too(llmbatch: Program, task: Path) -> None:
+def test_a_retry_uses_another_run_s_decisions_too(llmbatch: Program, task: Path) -> None:
     task.write_text(TASK.partition("[[pool]]")[0])
     for name, text in (("old", "Rex howls at the moon."), ("new", "Rex howls at noon.")):
         write_rows(llmbatch.folder / f"{name}.jsonl", [{"id": 0, "text": text}])

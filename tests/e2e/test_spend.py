@@ -1,4 +1,4 @@
-"""`llmbatch spend` and `show --by`: every cent is found again, by whatever it is looked at."""
+"""`llmbatch spend` and `show --by`: every grouping adds up to the same total."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,10 @@ def costs(report: dict[str, Any]) -> dict[str, float]:
     return {group[report["by"]]: group["cost_usd"] for group in report["groups"]}
 
 
-def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -> None:
+def test_every_grouping_adds_up_to_the_same_total(tmp_path: Path) -> None:
     llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})
     rows = [row | {"source": "mail" if n % 3 else "web"} for n, row in enumerate(documents(12))]
-    rows.append(rows[0] | {"id": "again", "source": "fax"})  # the same text as a web row: asked once, paid by that one
+    rows.append(rows[0] | {"id": "again", "source": "fax"})  # the same text as a web row, which pays for both
     docs = write_rows(llmbatch.folder / "docs.jsonl", [b"not json", *rows])
 
     def spend(by: str) -> dict[str, Any]:
@@ -36,11 +36,11 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
     by_source = costs(llmbatch("spend", "--offline", "--by", "source", "--json").json)
     assert sum(by_source.values()) == pytest.approx(total)
     assert by_source["fax"] == 0 < min(by_source["web"], by_source["mail"])
-    assert "$0 from" in llmbatch("spend").out, "simulated cost is in a book of its own"
+    assert "$0 from" in llmbatch("spend").out, "simulated cost is recorded separately"
 
     write_rows(docs, [{"id": "first", "text": "An inserted row.", "source": "new"}, *rows[1:]])
     shown = costs(llmbatch("show", "docs.offline.llmbatch", "--by", "source", "--json").json)
-    assert shown["mail"] == by_source["mail"], "rows are found where they have moved to"
+    assert shown["mail"] == by_source["mail"], "rows are found in their new place"
     assert sum(shown.values()) == pytest.approx(total)
     no_field = llmbatch("show", "docs.offline.llmbatch", "--by", "sauce")
     assert no_field.code == 2

@@ -1,11 +1,11 @@
-"""Runs against an endpoint as strict as the real one: what it refuses is got over, reported, and asked for once."""
+"""Runs against an endpoint as strict as the real one: each refusal is handled, reported, and met only once."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 from tests.ledgers import ledger_rows
 
 
-def test_a_task_with_more_labels_than_a_strict_enum_takes_is_asked_in_json_mode(
+def test_a_task_with_more_labels_than_a_strict_enum_allows_uses_json_mode(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     labels = "".join(f'[[labels]]\nname = "label {n}"\n' for n in range(1001))
@@ -19,7 +19,7 @@ def test_a_task_with_more_labels_than_a_strict_enum_takes_is_asked_in_json_mode(
     assert served.stats["statuses"] == {"200": 3, "400": 1}
 
 
-def test_a_document_beyond_the_window_fails_alone_and_is_cut_where_that_is_wanted(
+def test_a_document_beyond_the_window_fails_alone_and_is_truncated_if_requested(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     rows = documents(4)

@@ -1,4 +1,4 @@
-"""`llmbatch export --to`: the views of a run become tables of a database, all at once or not at all."""
+"""`llmbatch export --to`: the outputs of a run become database tables, all or none."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_results_become_a_table_with_types(llmbatch: Program, database: Database
     assert found == (7, 0.5, "12345678901234567890123", True, '["a"]', 'it\'s "x"')
 
 
-def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> None:
+def test_each_row_is_in_exactly_one_table(llmbatch: Program, database: Database) -> None:
     rows = [*documents(2), b'{"id": "torn', {"id": "d-3", "text": ""}, {"id": 5, "text": "", "n": {"a": NUL}}]
     run = labelled(llmbatch, rows)
     assert llmbatch("classify", "docs.jsonl", "--out", "run", "--review-below", "1").code == 3
@@ -90,9 +90,7 @@ def test_a_table_of_the_users_own_needs_no_columns_without_values(llmbatch: Prog
     assert (lacking.code, "table labels lacks the columns n; nothing" in " ".join(lacking.err.split())) == (2, True)
 
 
-def test_fields_that_are_columns_in_another_case_have_a_name_of_their_own(
-    llmbatch: Program, database: Database
-) -> None:
+def test_fields_that_differ_from_columns_only_in_case_are_renamed(llmbatch: Program, database: Database) -> None:
     (llmbatch.folder / "docs.csv").write_text("ID,Text,Category\n7,The server crashed.,mine\n")
     done = llmbatch("classify", "docs.csv", "--out", "run", "--review-below", "0", "--id-field", "ID")
     assert done.code == 0, done.err
@@ -101,7 +99,7 @@ def test_fields_that_are_columns_in_another_case_have_a_name_of_their_own(
     assert found == [("7", "technical", "7", "mine")]
 
 
-def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program) -> None:
+def test_no_file_is_left_if_a_database_could_not_be_created(llmbatch: Program) -> None:
     labelled(llmbatch, [{**documents(1)[0], "A": 1, "a": 2}])
     done = llmbatch("export", "run", "--to", "sqlite:///new.db", "--table", "labels")
     assert (done.code, "duplicate column name: a" in done.err) == (2, True)
@@ -110,7 +108,7 @@ def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program)
     assert (missing.code, "missing/new.db: cannot be created (No such file" in missing.err) == (2, True)
 
 
-def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> None:
+def test_the_password_is_written_nowhere(llmbatch: Program, postgresql: Database) -> None:
     run = labelled(llmbatch, documents(1))
     done = export(llmbatch, postgresql)
     wrong = llmbatch("export", "run", "--to", postgresql.address.replace("pass%2F", "wrong%2F"), "--table", "labels")
@@ -122,7 +120,7 @@ def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> Non
         assert secret.encode() not in kept
 
 
-def test_what_cannot_be_a_destination(llmbatch: Program) -> None:
+def test_invalid_destinations_are_refused(llmbatch: Program) -> None:
     for options, said in (
         (["--to", "sqlite:///my.db"], "--to needs --table"),
         (["--table", "labels"], "--table needs --to"),

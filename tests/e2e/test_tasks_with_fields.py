@@ -1,4 +1,4 @@
-"""A task with several fields, from the first run to review and evaluation, as its user works with it."""
+"""A task with several fields, from the first run to review and evaluation."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def labelled(llmbatch: Program) -> Program:
     return llmbatch
 
 
-def test_each_field_has_its_column_and_nothing_is_asked_twice(labelled: Program) -> None:
+def test_each_field_has_its_column_and_nothing_is_sent_twice(labelled: Program) -> None:
     found = views(labelled.folder / "run")
     assert accounted(labelled.folder / "run") == list(range(60))
     for row in found["results"] + found["review"]:
@@ -32,7 +32,7 @@ def test_each_field_has_its_column_and_nothing_is_asked_twice(labelled: Program)
         assert isinstance(row["length"], int)
         assert isinstance(row["good"], bool)
         assert row["confidence"] == min(row["confidences"][name] for name in NAMES)
-    assert any(not row["names"] for row in found["results"]), "no label fits, and that is an answer"
+    assert any(not row["names"] for row in found["results"]), "that no label fits is an answer"
     again = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "run", "--json")
     assert (again.code, again.json["session"]["requests"]) == (0, 0)
 
@@ -43,7 +43,7 @@ def test_labels_of_a_field_are_counted_by_rows(labelled: Program) -> None:
     assert sum(count for label, count in summary["labels"].items() if label.startswith("good=")) == 60
 
 
-def test_a_spreadsheet_has_a_column_a_field_and_several_labels_in_one_cell(labelled: Program) -> None:
+def test_a_spreadsheet_has_a_column_per_field_and_several_labels_in_one_cell(labelled: Program) -> None:
     assert labelled("export", "run", "--format", "csv").code == 0
     with (labelled.folder / "run" / "results.csv").open(newline="") as file:
         cells = {row["id"]: row for row in csv.DictReader(file)}
@@ -73,7 +73,7 @@ def test_cost_is_shown_by_the_values_of_a_field(labelled: Program) -> None:
     assert groups == Counter(row["topic"] for row in rows)
 
 
-def test_gold_for_one_field_tells_how_right_that_field_is(labelled: Program) -> None:
+def test_gold_labels_for_one_field_evaluate_that_field(labelled: Program) -> None:
     rows = [row for view in views(labelled.folder / "run").values() for row in view]
     wrong = {row["id"] for row in rows[::4]}
     gold = [{"id": row["id"], "topic": "World" if row["id"] in wrong else row["topic"]} for row in rows]
@@ -91,7 +91,7 @@ def test_gold_for_one_field_tells_how_right_that_field_is(labelled: Program) -> 
     assert (refused.code, "no field named 'names', 'length', 'good'" in refused.err) == (2, True)
 
 
-def test_rows_are_exploded_only_by_several_labels_and_elsewhere(labelled: Program) -> None:
+def test_explode_needs_a_field_with_several_labels_and_another_folder(labelled: Program) -> None:
     tables = ("--to", "sqlite:///x.db", "--table", "t")
     for options in ((), ("--out", "run"), tables):
         refused = labelled("export", "run", "--explode", "names", *options)
@@ -110,7 +110,7 @@ def test_each_of_several_labels_is_a_record_in_files_with_types_and_in_cells() -
     assert [line.split(b",")[:2] for line in cells.getvalue().splitlines()[1:]] == [[b"1", b"firm"], [b"1", b"person"]]
 
 
-def test_people_decide_and_their_labels_are_gold(labelled: Program) -> None:
+def test_human_decisions_serve_as_gold_labels(labelled: Program) -> None:
     assert labelled("review", "export", "run", "--out", "todo.csv").code == 0
     with (labelled.folder / "todo.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

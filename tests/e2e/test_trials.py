@@ -1,4 +1,4 @@
-"""Canaries, escalation and drift, as somebody would try them before a night run."""
+"""Canaries, escalation and drift, as a user would try them before a long run."""
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, views, write_rows
@@ -6,7 +6,7 @@ from tests.e2e.program import Program, documents, views, write_rows
 DOUBT = "0.97"
 
 
-def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_canary_is_shown_beside_the_control_and_promoted(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "docs.jsonl", documents(120))
     assert llmbatch("prompt", "init", "old.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
@@ -26,9 +26,7 @@ def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program, 
     assert (llmbatch.folder / "old.before-1.toml").read_text() == old
 
 
-def test_a_canary_that_answers_badly_is_dropped_and_costs_no_row_its_label(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_a_bad_canary_is_dropped_and_no_row_loses_its_label(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--fault", "invented=25%", "--faulty-model", "gpt-6-nano")
     write_rows(llmbatch.folder / "docs.jsonl", documents(700))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--reask", "0", "--json")
@@ -39,9 +37,7 @@ def test_a_canary_that_answers_badly_is_dropped_and_costs_no_row_its_label(
     assert "the canary is dropped" in done.err
 
 
-def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_doubtful_rows_go_to_a_stronger_model_before_review(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "docs.jsonl", documents(40))
     command = ("classify", "docs.jsonl", *served, "--review-below", DOUBT, "--json")
@@ -50,13 +46,13 @@ def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(
     done = llmbatch(*command, "--escalate-to", "gpt-5.4")
     escalation = done.json["escalation"]
     assert (escalation["model"], escalation["rows"]) == ("gpt-5.4", before)
-    assert done.json["session"]["requests"] == before, "the others are not asked again"
+    assert done.json["session"]["requests"] == before, "the others are not sent again"
     assert llmbatch(*command, "--escalate-to", "gpt-5.4").json["session"]["requests"] == 0
     labelled = views(llmbatch.folder / "docs.llmbatch")
     assert len(labelled["results"]) + len(labelled["review"]) == 40
 
 
-def test_another_stronger_model_is_asked_about_what_is_still_in_doubt_and_none_twice(
+def test_another_stronger_model_gets_the_rows_still_in_doubt_and_none_twice(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = ("--base-url", endpoint().url)
@@ -77,7 +73,9 @@ def test_another_stronger_model_is_asked_about_what_is_still_in_doubt_and_none_t
     assert not [note for note in retried["notes"] if "another model" in note]
 
 
-def test_a_row_whose_stronger_model_fails_was_asked_and_not_reused(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_a_row_whose_stronger_model_fails_counts_as_answered_not_reused(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     server = endpoint("--fault", "refusal=100%", "--faulty-model", "gpt-5.4")
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "1", "--escalate-to", "gpt-5.4")
@@ -85,7 +83,7 @@ def test_a_row_whose_stronger_model_fails_was_asked_and_not_reused(llmbatch: Pro
     assert (done["rows"]["review"], done["session"]["reused"]) == (6, 0)
 
 
-def test_what_a_canary_was_answered_is_not_asked_again_once_it_is_taken_over(
+def test_a_canary_s_answers_are_not_requested_again_once_it_is_promoted(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     server = endpoint()
@@ -107,7 +105,9 @@ def test_what_a_canary_was_answered_is_not_asked_again_once_it_is_taken_over(
     assert llmbatch(*command, "--model", "gpt-5.4").json["session"]["requests"] == 0
 
 
-def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_drift_from_an_earlier_run_is_reported_and_can_fail_the_command(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "old.jsonl", documents(150))
     write_rows(
@@ -124,9 +124,7 @@ def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Pr
     assert llmbatch("show", "old.llmbatch", "--against", "old.llmbatch", "--json").json["drift"]["significant"] == []
 
 
-def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_its_start(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_calibrating_a_run_later_is_not_drift(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = ("--base-url", endpoint().url)
     texts = [f"{what} {n}" for n in range(60) for what in ("The invoice is overdue.", "The server is down.", "Hello.")]
     docs = [{"id": n, "text": text, "label": "technical" if n % 3 else "legal"} for n, text in enumerate(texts)]
@@ -137,8 +135,8 @@ def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_it
     calibrated = llmbatch("calibrate", "docs.llmbatch", "--gold", "docs.jsonl", "--label-field", "label")
     assert calibrated.code == 0, calibrated.err
     other = llmbatch(*classify, "--out", "other", "--baseline", "docs.llmbatch")
-    assert other.json["drift"]["significant"] == [], "though the other one is not calibrated yet"
+    assert other.json["drift"]["significant"] == [], "although the baseline is not calibrated yet"
     again = llmbatch(*classify)
     assert again.json["session"]["requests"] == 0
     shown = llmbatch("show", "docs.llmbatch", "--against", "other", "--json")
-    assert shown.json["drift"]["significant"] == [], "nor when it is the one that is looked at"
+    assert shown.json["drift"]["significant"] == [], "nor in the other direction"

@@ -1,4 +1,4 @@
-"""A run folder names files: those of one's own folder are followed wherever it goes, those of a stranger's are not."""
+"""A run folder names files: these are read if the folder is one's own, even if moved, not if it is a stranger's."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def run(llmbatch: Program) -> Program:
 
 
 def change(folder: Path, **fields: Any) -> None:
-    """Write into a run folder's record what anybody can write into it."""
+    """Write values into a run folder's record, as anyone could."""
     record = json.loads((folder / "run.json").read_bytes())
     changed = {"format": FORMAT, **{name: value for name, value in record.items() if name != "crc32"}, **fields}
     (folder / "run.json").write_bytes(seal(json.dumps(changed, separators=(",", ":")).encode()))
@@ -57,7 +57,7 @@ def got(run: Program) -> Program:
     return run
 
 
-def test_no_command_reads_a_file_because_a_stranger_says_so(got: Program) -> None:
+def test_no_command_reads_a_file_named_by_a_strangers_folder(got: Program) -> None:
     before = set((got.folder / "got").iterdir())
     for command in COMMANDS:
         done = got(*command)
@@ -70,7 +70,7 @@ def test_no_command_reads_a_file_because_a_stranger_says_so(got: Program) -> Non
     assert set((got.folder / "got").iterdir()) - before == {got.folder / "got" / "report.html"}
 
 
-def test_a_stranger_s_task_paths_are_not_written_to(run: Program, endpoint: StartEndpoint) -> None:
+def test_task_paths_from_a_strangers_folder_are_not_written_to(run: Program, endpoint: StartEndpoint) -> None:
     llmbatch, url = run, endpoint().url
     for name in ("mine.toml", "canary.toml"):
         llmbatch("prompt", "init", name, "--label", "technical", "--label", "other", "--label", "legal")
@@ -88,7 +88,7 @@ def test_a_stranger_s_task_paths_are_not_written_to(run: Program, endpoint: Star
     again = llmbatch("classify", "docs.jsonl", "--base-url", url, "--prompt", "mine.toml", "--out", "got")
     assert again.code == 0, again.err
     refused = llmbatch("canary", "promote", "got")
-    assert refused.code == 2, "going on with a stranger's folder vouches for no path in it"
+    assert refused.code == 2, "resuming in a stranger's folder does not make its paths trusted"
     assert victim.read_text() == "precious"
     assert not (llmbatch.folder / "new.toml").exists()
     assert llmbatch("canary", "promote", "own copy").code == 0
@@ -113,7 +113,7 @@ def move_with_input(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("go", [move, copy, move_with_input])
-def test_a_folder_of_ones_own_is_followed_wherever_it_is(run: Program, go: Callable[[Path], Path]) -> None:
+def test_ones_own_folder_is_trusted_wherever_it_is_moved(run: Program, go: Callable[[Path], Path]) -> None:
     folder = go(run.folder)
     for command in ("export", "show", "retry"):
         done = run(command, folder, *(("--offline",) if command == "retry" else ()))
@@ -124,17 +124,17 @@ def test_a_folder_of_ones_own_is_followed_wherever_it_is(run: Program, go: Calla
     assert run("export", again).code == 0
 
 
-def test_what_the_user_says_of_a_folder_is_remembered_there(got: Program) -> None:
+def test_an_input_the_user_names_for_a_folder_is_remembered(got: Program) -> None:
     folder = got.folder / "got"
     (folder / "results.jsonl").unlink()
     assert got("export", "got", "--input", "docs.jsonl").code == 0
     assert len(read_rows(folder / "results.jsonl")) == 2
     assert got("export", "got").code == 0
     change(folder, inputs=[str(got.folder / "id_ed25519")])
-    assert got("export", "got").code == 2, "a mark stands for what it was made for"
+    assert got("export", "got").code == 2, "trust covers only the paths it was given for"
 
 
-def test_trust_follows_what_the_folder_names(run: Program) -> None:
+def test_trusting_a_folder_is_remembered(run: Program) -> None:
     change(run.folder / "docs.offline.llmbatch", mark=None)
     run.env["LLMBATCH_SPEND_STORE"] = "off"
     refused = run("export", "docs.offline.llmbatch")
@@ -143,7 +143,7 @@ def test_trust_follows_what_the_folder_names(run: Program) -> None:
     assert run("export", "docs.offline.llmbatch").code == 0
 
 
-def test_without_a_state_folder_it_is_said_what_to_do(llmbatch: Program) -> None:
+def test_without_a_state_folder_the_error_says_what_to_do(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
     (llmbatch.folder / "file").write_text("")
     llmbatch.env.update(XDG_STATE_HOME=str(llmbatch.folder / "file" / "no"), LLMBATCH_SPEND_STORE="off")
@@ -167,7 +167,7 @@ def test_another_user_s_folder_needs_trust(run: Program) -> None:
     assert run("export", folder, "--trust").code == 0
 
 
-def test_what_stays_in_the_folder_may_be_read_whoever_made_it(llmbatch: Program) -> None:
+def test_files_inside_the_folder_may_be_read_whoever_made_it(llmbatch: Program) -> None:
     rows = b"".join(json.dumps(row).encode() + b"\n" for row in documents(2))
     assert llmbatch("classify", "-", "--offline", "--out", "made", stdin=rows).code == 0
     shutil.copytree(llmbatch.folder / "made", llmbatch.folder / "got")
@@ -180,7 +180,7 @@ def test_what_stays_in_the_folder_may_be_read_whoever_made_it(llmbatch: Program)
     assert (refused.code, "symbolic link" in refused.err) == (2, True)
 
 
-def test_a_run_folder_that_is_a_stranger_s_link_is_not_written_through(run: Program) -> None:
+def test_a_run_folder_that_is_a_symbolic_link_is_not_written_through(run: Program) -> None:
     (run.folder / "got").mkdir()
     (run.folder / "mine").mkdir()
     write_rows(run.folder / "got" / "docs.jsonl", documents(2))
@@ -189,4 +189,4 @@ def test_a_run_folder_that_is_a_stranger_s_link_is_not_written_through(run: Prog
     assert (refused.code, "symbolic link" in refused.err) == (2, True), refused.err
     assert list((run.folder / "mine").iterdir()) == []
     assert run("classify", "got/docs.jsonl", "--offline", "--out", "mine").code == 0
-    assert run("classify", "got/docs.jsonl", "--offline").code == 0, "now it leads to a run folder of one's own"
+    assert run("classify", "got/docs.jsonl", "--offline").code == 0, "now the link leads to one's own run folder"

@@ -1,4 +1,4 @@
-"""What an endpoint does not report reads so everywhere: it is not known, which is not 0."""
+"""What an endpoint does not report is shown as unknown everywhere, not as 0."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,11 +30,11 @@ def page(run: Program) -> str:
 
 
 def everywhere(run: Program) -> list[str]:
-    """The figures as `show`, `spend` and the report page have them."""
+    """The figures of `show`, `spend` and the report page."""
     return [run("show", "docs.llmbatch").out, run("spend").out, page(run)]
 
 
-def test_cached_tokens_that_no_answer_reports_are_not_0(run: Program) -> None:
+def test_unreported_cached_tokens_are_not_0(run: Program) -> None:
     screen = classified(run, SILENT_OF_CACHE)
     assert screen.code == 0, screen.err
     for text in (screen.err, *everywhere(run)):
@@ -46,7 +46,7 @@ def test_cached_tokens_that_no_answer_reports_are_not_0(run: Program) -> None:
     assert run("show", "docs.llmbatch", "--json").json["usage"]["cached_share"] is None
 
 
-def test_none_from_the_cache_is_0(run: Program) -> None:
+def test_a_reported_count_of_0_cached_tokens_is_0(run: Program) -> None:
     screen = classified(run, NONE_CACHED)
     assert "8,500 in (0% cached)" in screen.err
     assert not any("not reported" in text for text in everywhere(run))
@@ -55,7 +55,7 @@ def test_none_from_the_cache_is_0(run: Program) -> None:
     assert run("spend", "--json").json["total"]["cached_input_tokens"] == 0
 
 
-def test_tokens_that_no_answer_reports_are_not_0(run: Program) -> None:
+def test_unreported_tokens_are_not_0(run: Program) -> None:
     screen = classified(run, {"nothing": 1})
     assert screen.code == 0, screen.err
     for text in (screen.err, *everywhere(run)):

@@ -1,4 +1,4 @@
-"""What an input holds comes back in all views, and in tables for spreadsheets, as it was."""
+"""Values of an input are unchanged in all outputs and in tables for spreadsheets."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ def line_of(identity: str, text: str, fields: str) -> str:
     return f'{{"id":{identity},"text":{json.dumps(text)},"score":{fields},"deep":{{"more":[{fields}]}}}}\n'
 
 
-def test_numbers_and_ids_come_back_as_they_were_in_every_view(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_numbers_and_ids_are_unchanged_in_every_output(llmbatch: Program, endpoint: StartEndpoint) -> None:
     docs = llmbatch.folder / "docs.jsonl"
     lines = [line_of(number, f"Invoice {n} is overdue.", number) for n, number in enumerate(NUMBERS)]
     docs.write_text("".join(lines) + '{"id":1,"text":"x","score":1e400}\n')
@@ -39,7 +39,7 @@ def test_numbers_and_ids_come_back_as_they_were_in_every_view(llmbatch: Program,
     again = llmbatch(
         "classify", run / "failed.jsonl", "--base-url", server.url, "--out", "again", "--review-below", "0"
     )
-    assert again.code == 3, "the row that could not be read stays so"
+    assert again.code == 3, "the unreadable row stays unreadable"
     (result,) = (llmbatch.folder / "again" / "results.jsonl").read_text().splitlines()
     assert f'"score":{NUMBERS[0]},' in result
 
@@ -48,9 +48,7 @@ def table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
 
 
-def test_fields_that_are_called_like_our_own_come_back_with_their_values(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
+def test_fields_named_like_our_own_keep_their_values(llmbatch: Program, endpoint: StartEndpoint) -> None:
     own: dict[str, Any] = {"id": 1, "text": "x y", "category": "A", "input_category": "B", "row": "C", "input_row": "D",
            "error": "E", "raw": "F", "confidence": "G", "decided_by": "H", "llmbatch_error": "I"}  # fmt: skip
     (llmbatch.folder / "own.jsonl").write_text(json.dumps(own) + "\n")
@@ -70,7 +68,7 @@ def test_fields_that_are_called_like_our_own_come_back_with_their_values(
     assert {name: failed[name] for name in own} == {name: str(value) for name, value in own.items()}
 
 
-def test_a_table_for_spreadsheets_is_marked_and_read_again_with_the_same_values(
+def test_a_table_escaped_for_spreadsheets_is_read_again_with_the_same_values(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     cells = ["=1+1", "'=1", "''@x", "-1.5", "+49 30 1", " =x", "007", 'a;b,c\n"d"', "plain", "true"]
@@ -93,7 +91,7 @@ def test_a_table_for_spreadsheets_is_marked_and_read_again_with_the_same_values(
     assert [(row["id"], row["=odd name"]) for row in results] == [(row[0], row[2]) for row in rows]
 
 
-def test_rows_for_review_carry_the_inputs_fields_and_come_back_from_a_spreadsheet(
+def test_rows_for_review_include_the_input_fields_and_survive_a_spreadsheet(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     docs = [{"id": n, "text": f"Rückfrage {n} zur Rechnung", "team": "=x", "note": "own", "key": n} for n in range(2)]

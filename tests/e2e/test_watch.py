@@ -1,4 +1,4 @@
-"""A folder that is watched: files are labelled as they come, in one run folder, until a signal comes."""
+"""A watched folder: files are labelled as they arrive, in one run folder, until a signal arrives."""
 
 import signal
 
@@ -14,7 +14,7 @@ from tests.e2e.program import (
 )
 
 
-def test_files_are_labelled_as_they_come(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_files_are_labelled_as_they_arrive(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     inbox, run = llmbatch.folder / "inbox", llmbatch.folder / "inbox.llmbatch"
     inbox.mkdir()
@@ -45,7 +45,7 @@ def test_a_limit_ends_the_watch(llmbatch: Program, endpoint: StartEndpoint) -> N
     assert done.code == 4, done.err
 
 
-def test_an_option_that_is_no_option_of_classify_is_refused_before_a_file_comes(llmbatch: Program) -> None:
+def test_an_option_classify_does_not_have_is_refused_before_a_file_arrives(llmbatch: Program) -> None:
     (llmbatch.folder / "inbox").mkdir()
     done = llmbatch("watch", "inbox", "--settle", "0.05", "--offlin")
     assert done.code == 2

@@ -1,4 +1,4 @@
-"""What a run costs on each way, and `--cheapest`, which takes the best one."""
+"""What a run costs by each way of sending, and `--cheapest`, which chooses one."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def ways(llmbatch: Program, *options: str) -> dict[str, dict[str, Any]]:
     return {way["way"]: way["cost_usd"] for way in done.json["models"][0]["ways"]}
 
 
-def test_an_estimate_shows_the_ways_side_by_side(llmbatch: Program) -> None:
+def test_an_estimate_shows_the_ways_of_sending_side_by_side(llmbatch: Program) -> None:
     costs = ways(llmbatch)
     assert list(costs) == ["sync", "flex", "batch", "packed"]
     assert costs["flex"]["expected"] == pytest.approx(costs["sync"]["expected"] / 2, rel=0.01)
@@ -41,7 +41,7 @@ def test_only_ways_with_a_published_price_are_shown(llmbatch: Program) -> None:
 
 
 @pytest.mark.parametrize("way", ["sync", "flex", "batch"])
-def test_an_estimate_is_within_a_twentieth_of_the_bill(llmbatch: Program, endpoint: StartEndpoint, way: str) -> None:
+def test_an_estimate_is_within_5_percent_of_the_bill(llmbatch: Program, endpoint: StartEndpoint, way: str) -> None:
     expected = ways(llmbatch)[way]["expected"]
     options = {"sync": (), "flex": ("--service-tier", "flex"), "batch": ("--batch", "--batch-wait", "1h", "--yes")}[way]
     done = classified(llmbatch, endpoint(), *options)
@@ -59,7 +59,7 @@ def test_an_estimate_is_within_a_twentieth_of_the_bill(llmbatch: Program, endpoi
         (("--model", "gpt-4o-mini", "--reuse", "--reuse-store", "answers"), {"batch": ROWS}),
     ],
 )
-def test_the_cheapest_way_that_does_and_is_in_time_is_taken(
+def test_the_cheapest_way_that_works_and_meets_the_deadline_is_chosen(
     llmbatch: Program, endpoint: StartEndpoint, options: tuple[str, ...], tiers: dict[str, int]
 ) -> None:
     done = classified(llmbatch, endpoint(), "--cheapest", "--batch-wait", "1h", *options)
@@ -68,7 +68,7 @@ def test_the_cheapest_way_that_does_and_is_in_time_is_taken(
     assert "--cheapest: " in done.err
 
 
-def test_what_is_at_the_provider_is_collected_first(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_batches_at_the_provider_are_collected_first(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     assert classified(llmbatch, served, "--batch", "--yes").code == 7
     done = classified(llmbatch, served, "--cheapest")
@@ -76,6 +76,6 @@ def test_what_is_at_the_provider_is_collected_first(llmbatch: Program, endpoint:
     assert "since batches are at the provider" in done.err
 
 
-def test_one_way_is_named_or_the_cheapest_is_taken(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_conflicting_options_for_the_way_of_sending_are_refused(llmbatch: Program, endpoint: StartEndpoint) -> None:
     assert classified(llmbatch, endpoint(), "--cheapest", "--batch").code == 2
     assert classified(llmbatch, endpoint(), "--batch-wait", "1h").code == 2

@@ -35,7 +35,7 @@ def server() -> Iterator[FileServer]:
         yield running
 
 
-def test_it_is_fetched_once_and_read_from_the_folder(llmbatch: Program, server: FileServer) -> None:
+def test_a_file_is_fetched_once_and_then_read_from_the_folder(llmbatch: Program, server: FileServer) -> None:
     url = server.url("/data/docs.jsonl")
     done = llmbatch("classify", url, "--offline")
     assert done.code == 0, done.err
@@ -52,7 +52,7 @@ def test_it_is_fetched_once_and_read_from_the_folder(llmbatch: Program, server: 
     assert len(server.asked) == 2
 
 
-def test_one_that_changed_is_as_a_file_that_changed(llmbatch: Program, server: FileServer) -> None:
+def test_a_changed_web_file_is_handled_like_a_changed_local_file(llmbatch: Program, server: FileServer) -> None:
     url, file = server.url("/docs.jsonl"), llmbatch.folder / "file.jsonl"
     changes = []
     for count in (6, 4):
@@ -66,9 +66,7 @@ def test_one_that_changed_is_as_a_file_that_changed(llmbatch: Program, server: F
     assert changes[1][0][0]["input"] == url
 
 
-def test_no_secret_of_an_address_is_kept_or_shown(
-    llmbatch: Program, server: FileServer, endpoint: StartEndpoint
-) -> None:
+def test_no_secret_of_a_url_is_saved_or_shown(llmbatch: Program, server: FileServer, endpoint: StartEndpoint) -> None:
     signature = "X-Amz-Credential=AKIAEXAMPLE%2F2026&X-Amz-Signature=s3cr3t&X-Amz-Expires=60"
     url = f"http://ann:hunter2@127.0.0.1:{server.port}/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
     arguments = ("--base-url", endpoint().url, "--log-file", "log.jsonl", "--log-format", "json")
@@ -78,13 +76,15 @@ def test_no_secret_of_an_address_is_kept_or_shown(
     failed = llmbatch("classify", url.replace("docs", "other"), *arguments)
     server.script = known
     assert failed.code == 2
-    told = b"".join([*(p.read_bytes() for p in llmbatch.folder.rglob("*") if p.is_file()), *map(str.encode, done.out)])
-    told += (done.err + done.out + failed.err).encode()
-    assert not [secret for secret in SECRETS if secret.encode() in told]
-    assert b"docs.jsonl?part=7" in told
+    written = b"".join(
+        [*(p.read_bytes() for p in llmbatch.folder.rglob("*") if p.is_file()), *map(str.encode, done.out)]
+    )
+    written += (done.err + done.out + failed.err).encode()
+    assert not [secret for secret in SECRETS if secret.encode() in written]
+    assert b"docs.jsonl?part=7" in written
     assert server.asked[0].path == f"/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
-    resigned = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
-    assert (resigned.code, "unchanged, not downloaded" in resigned.err) == (0, True), resigned.err
+    signed_again = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
+    assert (signed_again.code, "unchanged, not downloaded" in signed_again.err) == (0, True), signed_again.err
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_no_secret_of_an_address_is_kept_or_shown(
     ],
     ids=["404", "403", "page", "no text"],
 )
-def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
+def test_a_failed_download_is_a_one_line_error_and_leaves_nothing_behind(
     llmbatch: Program, server: FileServer, reply: Reply, message: str
 ) -> None:
     server.script = lambda _: reply
@@ -107,13 +107,13 @@ def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", ["ftp://host/docs.csv", "file:///etc/passwd", "s4://bucket/docs.csv", "https://"])
-def test_addresses_that_are_not_read_are_refused(llmbatch: Program, name: str) -> None:
+def test_unsupported_urls_are_refused(llmbatch: Program, name: str) -> None:
     done = llmbatch("classify", name, "--offline")
     assert (done.code, "Traceback" in done.err) == (2, False)
     assert list(llmbatch.folder.iterdir()) == []
 
 
-def test_a_stopped_run_goes_on_when_the_address_has_expired(
+def test_a_stopped_run_resumes_after_its_url_has_expired(
     llmbatch: Program, server: FileServer, endpoint: StartEndpoint
 ) -> None:
     url, stopping = server.url("/docs.jsonl"), endpoint("--fault", "quota@3")
@@ -122,10 +122,10 @@ def test_a_stopped_run_goes_on_when_the_address_has_expired(
     done = llmbatch("classify", url, "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 6), done.err
     assert "continuing with the copy of" in " ".join(done.err.split())
-    assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run has come to its end"
+    assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run is complete"
 
 
-def test_a_folder_of_a_strangers_fetches_nothing(llmbatch: Program, server: FileServer, tmp_path: Path) -> None:
+def test_a_strangers_folder_fetches_nothing(llmbatch: Program, server: FileServer, tmp_path: Path) -> None:
     assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
     asked = len(server.asked)
     llmbatch.env["XDG_STATE_HOME"] = str(tmp_path / "other")
@@ -141,7 +141,7 @@ def test_a_folder_of_a_strangers_fetches_nothing(llmbatch: Program, server: File
     assert len(server.asked) == asked
 
 
-def test_commands_without_a_folder_read_it_too(llmbatch: Program, server: FileServer) -> None:
+def test_commands_without_a_run_folder_read_urls_too(llmbatch: Program, server: FileServer) -> None:
     url = server.url("/docs.jsonl")
     assert llmbatch("input", url, "--json").json["inputs"][0]["rows"] == 6
     assert llmbatch("estimate", url, "--json").code == 0
@@ -150,7 +150,7 @@ def test_commands_without_a_folder_read_it_too(llmbatch: Program, server: FileSe
     assert compared.code == 0, compared.err
 
 
-def test_gold_labels_come_from_an_address_too(llmbatch: Program, server: FileServer) -> None:
+def test_gold_labels_can_come_from_a_url(llmbatch: Program, server: FileServer) -> None:
     assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
     gold = b"".join(json.dumps({"id": row["id"], "label": "technical"}).encode() + b"\n" for row in documents(6))
     server.script = lambda _: Reply(gold)
@@ -161,7 +161,7 @@ def test_gold_labels_come_from_an_address_too(llmbatch: Program, server: FileSer
     assert (refused.code, "s3cr3t" in refused.out + refused.err) == (2, False), refused.err
 
 
-def test_a_file_is_read_as_what_it_is(llmbatch: Program, server: FileServer) -> None:
+def test_the_format_of_a_file_is_detected(llmbatch: Program, server: FileServer) -> None:
     table = b"id,text\n" + b"".join(f"{row['id']},{row['text'][:20]!r}\n".encode() for row in documents(3))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as members:
@@ -177,20 +177,20 @@ def test_a_file_is_read_as_what_it_is(llmbatch: Program, server: FileServer) -> 
         assert llmbatch("input", server.url(path), "--json").json["inputs"][0]["rows"] == 3
 
 
-def test_python_takes_an_address(server: FileServer, tmp_path: Path) -> None:
+def test_python_accepts_a_url(server: FileServer, tmp_path: Path) -> None:
     run = package.classify(server.url("/docs.jsonl"), offline=True, out=tmp_path / "run")
     assert len(list(run)) == 6
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_a_download_that_was_ended_is_gone_on_with(llmbatch: Program, server: FileServer, end: signal.Signals) -> None:
-    body, is_over = lines(40), threading.Event()
-    server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=is_over.wait)
+def test_an_interrupted_download_is_resumed(llmbatch: Program, server: FileServer, end: signal.Signals) -> None:
+    body, finished = lines(40), threading.Event()
+    server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=finished.wait)
     program = llmbatch.start("classify", server.url("/docs.jsonl"), "--offline")
     wait_until(lambda: any(part.stat().st_size == 2_000 for part in llmbatch.folder.glob("*/download-*.part")), program)
     program.send_signal(end)
     program.communicate()
-    is_over.set()
+    finished.set()
     server.script = lambda asked: ranged(body, asked, {"ETag": '"1"'})
     assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
     assert server.asked[-1].headers["Range"] == "bytes=2000-"

@@ -1,7 +1,7 @@
-"""A run folder in the hands of its users: a machine that does what they do, in any order, and knows what must hold.
+"""A run folder and its users: a state machine that does what they do, in any order, and checks what must hold.
 
 Every rule is a real command against the offline endpoint. The machine itself remembers only what a user knows: the
-rows of the input, the prompt in force, and who decided what about which text.
+rows of the input, the current prompt, and who decided what about which text.
 """
 
 import os
@@ -23,9 +23,9 @@ from tests.e2e.program import Done, Endpoint, Program, accounted, ledger_lines, 
 LABELS = ("technical", "business", "legal")
 SUBJECTS = ("The server crashed with a stack trace", "Revenue and profit rose", "The contract's liability clause")
 CAP_USD = 0.02
-"""Of the run and of the day: enough for most histories, too little for some."""
-ORDERLY = frozenset({0, 3, 5})
-"""Done; done but for failed rows, or of an input that has lost rows; out of money."""
+"""The limit of the run and of the day: enough for most histories, too little for some."""
+CLEAN_EXITS = frozenset({0, 3, 5})
+"""Done; done except for failed rows, or after the input lost rows; out of budget."""
 AT_ONCE = 4
 
 texts = st.integers(0, 60).map(lambda n: f"{SUBJECTS[n % 3]} in case {n}.")
@@ -33,16 +33,16 @@ texts = st.integers(0, 60).map(lambda n: f"{SUBJECTS[n % 3]} in case {n}.")
 
 @dataclass(frozen=True)
 class World:
-    """Where the machine lives: made anew for each history."""
+    """The folder and endpoints of one history."""
 
     program: Program
     server: Endpoint
     faulty: Endpoint
-    """The same, but a tenth of its answers are damaged, refused or late."""
+    """Like the other, but a tenth of its answers are damaged, refused or late."""
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Edits, runs, kills, retries, trials and decisions, in any order."""
+    """Edits, runs, kills, retries, experiments and decisions, in any order."""
 
     def __init__(self, new_world: Callable[[], World]) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class AnyHistory(RuleBasedStateMachine):
         self.run = self.world.program.folder / "docs.llmbatch"
         self.rows: list[dict[str, Any]] = [_row(n, n) for n in range(8)]
         self.decided: dict[str, dict[str, str]] = {}
-        """By text: what each reviewer said last."""
+        """By text: the last decision of each reviewer."""
         self.prompts = 0
         self.kills = 0
         self.last: Done | None = None
         self.is_current = False
-        """Whether the run's last session ended in order and nothing was edited since."""
+        """Whether the run's last session ended cleanly and nothing was edited since."""
         self._write_input()
         self._write_task()
 
@@ -73,7 +73,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.rows) > 3)
     @rule(place=st.integers(0, 99))
-    def take_a_row_out(self, place: int) -> None:
+    def remove_a_row(self, place: int) -> None:
         del self.rows[place % len(self.rows)]
         self._write_input()
 
@@ -90,7 +90,7 @@ class AnyHistory(RuleBasedStateMachine):
     @precondition(lambda self: self.run.exists())
     @rule(bytes_=st.binary(min_size=1, max_size=30).filter(lambda data: b"\n" not in data))
     def tear_the_ledger(self, bytes_: bytes) -> None:
-        """What a power cut leaves: the beginning of a line."""
+        """Append the beginning of a line, as a power cut leaves it."""
         self.is_current = False
         with (self.run / "ledger.jsonl").open("ab") as ledger:
             ledger.write(bytes_)
@@ -102,13 +102,13 @@ class AnyHistory(RuleBasedStateMachine):
         self._finish()
 
     @rule()
-    def classify_in_bad_weather(self) -> None:
+    def classify_with_a_faulty_endpoint(self) -> None:
         done = self._classify(self.world.faulty)
-        assert done.code in ORDERLY, done.err
+        assert done.code in CLEAN_EXITS, done.err
 
     @rule(after=st.integers(1, 6))
     def kill_a_run(self, after: int) -> None:
-        """SIGKILL once so many rows more are written down, where the run gets so far."""
+        """SIGKILL once this many more rows are in the ledger, if the run gets that far."""
         goal = ledger_lines(self.run) + after
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(self._classify, self.world.server)
@@ -135,7 +135,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def try_another_prompt(self) -> None:
-        """As a canary; its answers count, and it may be dropped."""
+        """Run another prompt as a canary; its answers count, and it may be dropped."""
         self._write_task("canary.toml", "On trial: ")
         self._ran(*self._command(self.world.server), "--canary-prompt", "canary.toml", "--canary-share", "50%")
 
@@ -144,7 +144,7 @@ class AnyHistory(RuleBasedStateMachine):
         before = views(self.run)
         done = self._ran("classify", "docs.jsonl", "--prompt", "task.toml", "--offline", "--json")
         assert Path(done.json["folder"]).name == "docs.offline.llmbatch"
-        assert views(self.run) == before, "a rehearsal leaves real results alone"
+        assert views(self.run) == before, "a rehearsal does not change real results"
 
     @precondition(lambda self: self.is_current)
     @rule(
@@ -154,10 +154,10 @@ class AnyHistory(RuleBasedStateMachine):
         times=st.integers(1, 2),
     )
     def decide_in_a_spreadsheet(self, reviewer: str, place: int, label: str, times: int) -> None:
-        """The two-column form: whoever fills it in has not seen what others said."""
+        """The two-column form: its reviewer has not seen the decisions of others."""
         row = self.rows[place % len(self.rows)]
         if Counter(other["id"] for other in self.rows)[row["id"]] > 1:
-            return  # the program refuses it: it cannot know which is meant
+            return  # the program refuses an ambiguous id
         write_rows(self.world.program.folder / "decided.jsonl", [{"id": row["id"], "decision": label}])
         for _ in range(times):
             self._ran("review", "import", "docs.llmbatch", "decided.jsonl", "--reviewer", reviewer)
@@ -169,15 +169,15 @@ class AnyHistory(RuleBasedStateMachine):
         before = views(self.run) if self.is_current else None
         self._ran("export", "docs.llmbatch", "--format", form)
         if before is not None:
-            assert views(self.run) == before, "an export writes what stood there"
+            assert views(self.run) == before, "an export does not change the results"
 
     # What must hold.
 
     @invariant()
-    def nothing_ended_in_a_bug(self) -> None:
+    def no_command_crashed(self) -> None:
         if self.last is not None:
             assert "Traceback" not in self.last.err, self.last.err
-            assert self.last.code in {*ORDERLY, 2, -signal.SIGKILL}, self.last.err
+            assert self.last.code in {*CLEAN_EXITS, 2, -signal.SIGKILL}, self.last.err
 
     @invariant()
     def no_invented_label_is_a_result(self) -> None:
@@ -186,20 +186,20 @@ class AnyHistory(RuleBasedStateMachine):
             assert row["category"] in LABELS
 
     @invariant()
-    def the_money_is_accounted_for(self) -> None:
+    def all_costs_are_accounted_for(self) -> None:
         spent = self.world.program("spend", "--json").json["total"]
         answered = sum(server.stats["statuses"].get("200", 0) for server in (self.world.server, self.world.faulty))
         assert spent["requests"] >= answered - self.kills * AT_ONCE, "charged, or in flight at a kill"
         assert (spent["cost_usd"] or 0) + (spent["possibly_billed_usd"] or 0) <= CAP_USD
 
     def teardown(self) -> None:
-        """However the history went, the same command ends it as if nothing had happened."""
+        """After any history, the same command completes the run."""
         self._finish()
 
     def _finish(self) -> None:
-        """Run to the end, and once more: nothing is left to be sent, and every row is in one place."""
+        """Run to the end, and once more: nothing is left to send, and every row is in one output."""
         done = self._classify(self.world.server)
-        assert done.code in ORDERLY, done.err
+        assert done.code in CLEAN_EXITS, done.err
         if done.code == 5:
             return
         sent = self.world.server.requests
@@ -215,26 +215,26 @@ class AnyHistory(RuleBasedStateMachine):
         ]
 
     def _check_decisions(self) -> None:
-        """One person's word is the result; where two differ, the row is in review and says so."""
+        """A single decision is the result; if two differ, the row is in review and lists both."""
         found = views(self.run)
         results = {row["row"]: row for row in found["results"]}
         review = {row["row"]: row for row in found["review"]}
         for place, row in enumerate(self.rows):
-            said = set(self.decided.get(row["text"], {}).values())
-            if len(said) == 1:
-                assert (results[place]["category"], results[place]["decided_by"]) == (*said, "human"), row
-            elif said:
-                assert {entry["category"] for entry in review[place]["conflict"]} == said, row
+            decisions = set(self.decided.get(row["text"], {}).values())
+            if len(decisions) == 1:
+                assert (results[place]["category"], results[place]["decided_by"]) == (*decisions, "human"), row
+            elif decisions:
+                assert {entry["category"] for entry in review[place]["conflict"]} == decisions, row
 
     def _classify(self, server: Endpoint) -> Done:
         self.last = self.world.program(*self._command(server))
-        self.is_current = self.last.code in ORDERLY
+        self.is_current = self.last.code in CLEAN_EXITS
         return self.last
 
     def _ran(self, *command: str) -> Done:
-        """A command that must end in order."""
+        """Run a command that must end cleanly."""
         self.last = self.world.program(*command)
-        assert self.last.code in ORDERLY, self.last.err
+        assert self.last.code in CLEAN_EXITS, self.last.err
         return self.last
 
     def _command(self, server: Endpoint) -> tuple[str, ...]:

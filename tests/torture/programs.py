@@ -1,4 +1,4 @@
-"""The program as torture runs it: files that are written beside others have names by which strace can find them."""
+"""The program for torture tests: temporary files get predictable names, so that strace can find them."""
 
 from itertools import count
 
@@ -7,7 +7,7 @@ from llmbatch.core import files
 from llmbatch.session import session_loop
 
 BESIDE = [f".llmbatch-{number:016x}.new" for number in range(60)]
-"""Names of the first files that are written beside others."""
+"""Names of the first temporary files."""
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def main_of_a_long_session() -> None:
-    """Run it with the constants by which a small run does what only a long one does: a checkpoint after each line."""
+    """Run it with constants that make a small run act like a long one: a checkpoint after each line."""
     session_loop.MILESTONE_BYTES = 500
     session_loop.SYNC_EVERY_S = 0.01
     main()

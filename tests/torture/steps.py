@@ -1,6 +1,6 @@
-"""A program that kills itself at a step on its way: before or after a write, sync, rename, removal, request or payment.
+"""Makes a program kill itself at a step: before or after a write, sync, rename, removal, request or payment.
 
-Unlike `strike`, it needs no `strace`, and it knows requests.
+Unlike `strike`, it needs no `strace`, and it can count requests.
 """
 
 import os
@@ -17,11 +17,11 @@ _OF_MONEY = ("begin_session", "hold", "settle", "record")
 
 
 def die_at(step: int, *calls: str) -> None:
-    """From now on count steps, two for each call, and end the process by SIGKILL at this one, from 1.
+    """Count steps from now on, two for each call, and kill the process at this one, counted from 1.
 
     Args:
-        step: where it ends.
-        calls: functions of `os` whose calls alone are counted; without, all of the above are.
+        step: where the process is killed.
+        calls: functions of `os` to count; by default, all of the above are.
     """
     numbers = count(1)
 

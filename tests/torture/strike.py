@@ -1,7 +1,7 @@
-"""One blow at a running program: its N-th write, fsync or rename in the run folder fails, or is where it is killed.
+"""Make the N-th write, fsync or rename of a running program in its run folder fail, or kill the program there.
 
-`strace` strikes the program from outside; it counts the calls of each thread by itself, and only those that
-touch files of the run folder.
+`strace` injects the fault from outside; it counts the calls of each thread separately, and only those on
+files of the run folder.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from tests.torture.programs import BESIDE
 KILL = "signal=SIGKILL"
 SHORT = [sys.executable, "-c", "from tests.torture.programs import main; main()"]
 LONG = [sys.executable, "-c", "from tests.torture.programs import main_of_a_long_session; main_of_a_long_session()"]
-"""The program as it is in a session of 80,000 rows and more."""
+"""The program as it acts in a session of 80,000 rows or more."""
 FILES = (
     "ledger.jsonl",
     "sent.log",
@@ -33,7 +33,7 @@ MISSING = "strace is not installed: apt-get install strace" if shutil.which("str
 
 @dataclass(frozen=True)
 class Strike:
-    """The `nth` of these calls, and what happens to it (`signal=SIGKILL`, `error=EIO`); with `on`, to all behind it."""
+    """The `nth` of these calls, and its fault (`signal=SIGKILL`, `error=EIO`); with `on`, later calls get it too."""
 
     call: str
     blow: str
@@ -47,7 +47,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Struck:
-    """What came of it. `hit` is false where the program made no such call: the sweep is over."""
+    """The outcome. `hit` is false if the program made no such call: the sweep is complete."""
 
     hit: bool
     code: int
@@ -55,14 +55,14 @@ class Struck:
 
 
 def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike, *, program: list[str]) -> Struck:
-    """Run a command in a folder and strike it.
+    """Run a command in a folder and inject a fault.
 
     Args:
-        folder: where it runs.
-        run: the run folder in it, by name.
+        folder: its working folder.
+        run: the name of the run folder in it.
         command: the arguments of llmbatch.
-        blow: where and how.
-        program: what is run.
+        blow: the call and the fault.
+        program: the program to run.
     """
     names = (*FILES, *(f"{view}.jsonl" for view in VIEWS), *BESIDE)
     files = [Path(run), *(Path(run, name) for name in names)]

@@ -1,4 +1,4 @@
-"""The promises, whatever people do and in whatever order."""
+"""The guarantees hold, whatever users do and in whatever order."""
 
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ FAULTS = ("--fault", "mixed=10%", "--latency", "0.002")
 
 
 @pytest.mark.timeout(3600)
-def test_the_promises_hold_through_any_history(tmp_path: Path, endpoint: StartEndpoint) -> None:
+def test_the_guarantees_hold_through_any_history(tmp_path: Path, endpoint: StartEndpoint) -> None:
     numbers = count()
 
     def new_world() -> World:
@@ -38,7 +38,7 @@ def test_the_promises_hold_through_any_history(tmp_path: Path, endpoint: StartEn
             deadline=None,
             derandomize=not IS_TORTURE,
             database=None,
-            phases=(Phase.generate,),  # a shorter history is seldom worth the minutes that it takes to find
+            phases=(Phase.generate,),  # finding a shorter history is seldom worth the minutes that it takes
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -1,4 +1,4 @@
-"""Killed at any step of submitting and collecting batches, the same command goes on: nothing lost or paid twice."""
+"""After a kill at any step of submitting and collecting batches, a rerun resumes: nothing is lost or paid twice."""
 
 import shutil
 import signal
@@ -17,8 +17,8 @@ from tests.thorough import IS_TORTURE
 
 ROWS, CAP = 9, 0.004
 FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3,6", "rate_limit@5", "invented@4")
-"""A first part that expires at half; a line that comes twice, some that are lost and paid, one that is refused, and an
-unusable answer."""
+"""A first part that expires half done; a duplicate line, lost lines that are billed, a refused line, and an unusable
+answer."""
 QUICK = (20, 35, 50, 65, 80, 110)
 ARMS = (
     "--canary-model",
@@ -30,38 +30,38 @@ ARMS = (
     "--review-below",
     "100%",
 )
-"""A canary beside the run's own model, and a stronger one for all that either answers."""
+"""A canary next to the run's own model, and a stronger model for all their answers."""
 OF_ARMS = ("--fault", "batch_expire@2", "--fault", "invented@14")
 
 pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.mark.parametrize("step", QUICK)
-def test_a_batch_run_that_was_killed_goes_on(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
-    assert went_on(llmbatch, endpoint(*(part for fault in FAULTS for part in ("--fault", fault))), step)
+def test_a_killed_batch_run_resumes(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+    assert resumed_after_a_kill(llmbatch, endpoint(*(part for fault in FAULTS for part in ("--fault", fault))), step)
 
 
 @pytest.mark.parametrize("step", [90, 140, 190])
-def test_so_does_one_with_several_arms(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
-    assert went_on(llmbatch, endpoint(*OF_ARMS), step, *ARMS)
+def test_a_killed_batch_run_with_several_arms_resumes(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+    assert resumed_after_a_kill(llmbatch, endpoint(*OF_ARMS), step, *ARMS)
 
 
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
-def test_so_it_does_at_every_step(
+def test_a_batch_run_killed_at_any_step_resumes(
     llmbatch: Program, endpoint: StartEndpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = 0
     for step in count(1):
         served = endpoint(*(part for fault in FAULTS for part in ("--fault", fault)))
-        if not went_on(llmbatch, served, step):
+        if not resumed_after_a_kill(llmbatch, served, step):
             break
         steps = step
     with capsys.disabled():
         sys.stderr.write(f"batches, SIGKILL: {steps} steps\n")
 
 
-def went_on(llmbatch: Program, served: Endpoint, step: int, *options: str) -> bool:
-    """Kill a run at a step, run the same command again, and check what came of it. False where it ended before."""
+def resumed_after_a_kill(llmbatch: Program, served: Endpoint, step: int, *options: str) -> bool:
+    """Kill a run at a step, run the same command again, and check the outcome. False if it ended before the step."""
     for left in llmbatch.folder.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))

@@ -1,6 +1,6 @@
-"""Limits on money hold through kills, with several arms, on an endpoint that bills more than it shows.
+"""Cost limits hold through kills, with several arms, on an endpoint that bills more than it reports per answer.
 
-What it bills is counted at its own side. Its first answer tells how much that is, so no kill comes before.
+The endpoint itself counts what it bills. The first answer shows how much that is, so no kill comes before it.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.thorough import IS_TORTURE
 
 SCHEDULES = 100 if IS_TORTURE else 2
 ROWS = 60
-PRICE = "1,1,5"  # of every model, and the cache saves nothing: what is billed follows from the endpoint's own counts
+PRICE = "1,1,5"  # the same for every model and for cached tokens: the endpoint's own counts give the bill
 PACKED = ("--rows-per-request", "7")
 ARMS = ("--review-below", "0.97", "--escalate-to", "gpt-5.4", "--canary-model", "gpt-5.4-mini", "--canary-share", "30%")
 
@@ -49,9 +49,11 @@ def test_nothing_is_overspent_or_unreported(llmbatch: Program, endpoint: StartEn
     done = llmbatch(*capped)
     assert done.code in (0, 5), done.err
     usage, day = done.json["usage"], llmbatch("spend", "--json").json["total"]
-    for told in (usage, day):
-        assert _billed_usd(server) <= told["cost_usd"] + told["possibly_billed_usd"] + 1e-9, "unreported"
-        assert told["cost_usd"] + told["possibly_billed_usd"] <= cap_usd + 1e-9, "over"
+    for totals in (usage, day):
+        assert _billed_usd(server) <= totals["cost_usd"] + totals["possibly_billed_usd"] + 1e-9, (
+            "a cost was not reported"
+        )
+        assert totals["cost_usd"] + totals["possibly_billed_usd"] <= cap_usd + 1e-9, "over the limit"
     if done.code == 5:
         assert usage["cost_usd"] + usage["possibly_billed_usd"] > cap_usd / 2, "most of it could be used"
 
@@ -62,7 +64,7 @@ def _billed_usd(server: Endpoint) -> float:
 
 
 def _kill_at(lines: int, run: Path, running: "Future[Done]") -> None:
-    """Kill the process that works on the folder once its ledger has so many lines, unless it ends before that."""
+    """Kill the process that works on the folder once its ledger has this many lines, unless it ends before."""
     before, deadline = holder(run), time.monotonic() + 60
     while not running.done() and (ledger_lines(run) < lines or holder(run) in (None, before)):
         assert time.monotonic() < deadline

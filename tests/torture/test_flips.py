@@ -1,4 +1,4 @@
-"""One byte of one kept file is another: each command says the same as before, or refuses the file and names it."""
+"""One byte of one saved file is changed: each command gives the same result, or refuses the file and names it."""
 
 import json
 import shutil
@@ -22,19 +22,19 @@ from tests.e2e.program import Done, Program, documents, write_rows
 from tests.thorough import IS_TORTURE
 
 FLIPS = 1_000 if IS_TORTURE else 12
-"""Over all files."""
+"""The total over all files."""
 ROWS = 12
 VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")
 MADE_AT_EACH_RUN = {*VIEWS, ".lock", ".reviewing", ".gitignore"}
-"""What nobody reads: views are written anew from the logs, and locks are the kernel's."""
+"""Never read: outputs are rewritten from the logs, and locks are held by the kernel."""
 REFUSED = (2, 8)
 VOLATILE = {"session", "next_commands", "trial", "exit_code", "state"}
-"""What tells of the command itself rather than of what is kept."""
+"""Figures about the command itself, not about saved data."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder with all that real commands keep, and a copy of it to start from again."""
+    """A folder with all files that real commands save, and a copy to restore it from."""
 
     program: Program
     copy: Path
@@ -108,7 +108,7 @@ def _calibration(prompt: str, model: str) -> Calibration:
 
 
 def _leave_sends(run: Path) -> None:
-    """As a killed session does."""
+    """Leave a log of sends as a killed session does."""
     sent = SentLog(run / "sent.log")
     sent.begin((run / "ledger.jsonl").stat().st_size, "2026-11-27T00:00:00Z-0123456789ab")
     for number in range(3):
@@ -117,7 +117,7 @@ def _leave_sends(run: Path) -> None:
 
 
 @pytest.mark.timeout(7200)
-def test_no_flipped_byte_changes_anything_in_silence(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_flipped_byte_changes_anything_silently(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     files, chance = kept.files(), Random(20261127)
     expected = {ask.__name__: dict(ask(kept)) for ask in _asks(kept)}
     outcomes = {"the same": 0, "refused": 0}
@@ -158,7 +158,7 @@ def _judged(kept: Kept, file: Path, ask: Ask, expected: dict[str, Any]) -> str:
 
 
 def _check_sends(found: dict[str, Any], expected: dict[str, Any], where: str) -> None:
-    """What may have been billed is never less, and what is more is said."""
+    """Possibly billed requests are never fewer than before; additional ones are reported."""
     if "err" not in found:
         return
     for figure in ("possibly_billed_usd", "possibly_billed_requests"):

@@ -1,4 +1,4 @@
-"""`review import` killed at any call on the run folder: whoever opens it then finds the decisions in the results."""
+"""`review import` killed at any call on the run folder: the next command on it finds the decisions in the results."""
 
 import shutil
 import signal
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.mark.parametrize("call", CALLS)
-def test_decisions_reach_the_results_wherever_their_import_was_killed(
+def test_decisions_reach_the_results_wherever_the_import_is_killed(
     llmbatch: Program, endpoint: StartEndpoint, call: str
 ) -> None:
     def killed(nth: int) -> bool:
@@ -38,7 +38,9 @@ def test_decisions_reach_the_results_wherever_their_import_was_killed(
     _check_every(killed, llmbatch, endpoint)
 
 
-def test_so_they_do_before_and_after_every_renaming(llmbatch: Program, endpoint: StartEndpoint) -> None:
+def test_decisions_reach_the_results_if_killed_before_or_after_any_rename(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     def killed(nth: int) -> bool:
         dies: dict[str, Any] = {DIES_AT: f"{nth} rename replace"}
         return llmbatch(*OPENERS[-1], **dies).code == -signal.SIGKILL
@@ -47,7 +49,7 @@ def test_so_they_do_before_and_after_every_renaming(llmbatch: Program, endpoint:
 
 
 def _check_every(killed: Callable[[int], bool], llmbatch: Program, endpoint: StartEndpoint) -> None:
-    """Kill an import in all places one after the other, from 1, until it ends before, and open the run each time."""
+    """Kill an import at each place in turn, from 1, until it ends before the kill, and open the run each time."""
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     before, run = llmbatch.folder / "before", llmbatch.folder / "run"
     done = llmbatch(
@@ -76,7 +78,7 @@ def _check_every(killed: Callable[[int], bool], llmbatch: Program, endpoint: Sta
         assert _decided(run) == expected, (nth, opener)
         if not is_killed:
             break
-    assert nth > 1, "nothing was struck"
+    assert nth > 1, "no kill took effect"
 
 
 def _is_whole(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Kills at random points of real runs: the endpoint's own count tells whether anything was paid twice."""
+"""Kills at random points of real runs: the endpoint's own count shows whether anything was paid twice."""
 
 import json
 import os
@@ -22,14 +22,14 @@ MILESTONES = {
     "llmbatch.session.session_loop.MILESTONE_BYTES": 8_000,
     "llmbatch.session.session_loop.SYNC_EVERY_S": 0.01,
 }
-"""A checkpoint every ten lines, and the file of sends begun again, as else after 80,000."""
+"""A checkpoint every ten lines, and then a new log of sends, as otherwise after 80,000."""
 KILLS_A_RUN = 20 if IS_TORTURE else 5
 RUNS = 10 if IS_TORTURE else 1
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(RUNS))
-def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silence(
+def test_kills_at_random_points_lose_nothing_and_report_everything_paid_twice(
     llmbatch: Program, endpoint: StartEndpoint, seed: int
 ) -> None:
     llmbatch.env["LLMBATCH_SPEND_STORE"] = str(llmbatch.folder / "spend")
@@ -51,16 +51,18 @@ def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silenc
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, "no finished row was sent again"
     assert (run / "ledger.checkpoint").exists() == (seed % 2 == 0)
-    told = done.json["usage"]["possibly_billed_requests"]
+    possibly_billed = done.json["usage"]["possibly_billed_requests"]
     spent = {group["run"]: group for group in llmbatch("spend", "--by", "run", "--json").json["groups"]}[str(run)]
-    assert (spent["rows"], spent["requests"]) == (ROWS, ROWS + told)
+    assert (spent["rows"], spent["requests"]) == (ROWS, ROWS + possibly_billed)
     for figure in ("input_tokens", "output_tokens", "possibly_billed_requests"):
         assert spent[figure] == done.json["usage"][figure], figure
-    assert server.requests - ROWS <= told <= 8 * KILLS_A_RUN, "what was under way at a kill is all that is sent again"
+    assert server.requests - ROWS <= possibly_billed <= 8 * KILLS_A_RUN, (
+        "only requests in flight at a kill are sent again"
+    )
 
 
 def _killed_at(lines: int, run: Path, running: "Future[Done]") -> None:
-    """Kill the process that works on the folder once its ledger has so many lines. It must not end before that."""
+    """Kill the process that works on the folder once its ledger has this many lines. It must not end before."""
     before = holder(run)
     deadline = time.monotonic() + 60
     while ledger_lines(run) < lines or holder(run) in (None, before):

@@ -1,4 +1,4 @@
-"""Links where the program writes: each name that it is seen to write, by real commands, leads elsewhere once."""
+"""Symbolic links where the program writes: each path that real commands write is replaced by a link once."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.thorough import IS_TORTURE
 
 ROWS = 24
 CHECKPOINTED = {"llmbatch.session.session.WORTHWHILE_BYTES": 0}
-"""A checkpoint at the end, as else beside a long ledger."""
+"""A checkpoint at the end, as otherwise with a long ledger."""
 FILES = ("--log-file", "run.log", "--metrics-file", "run.prom", "--reuse", "--reuse-store", "answers.sqlite")
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("classify", "docs.jsonl", "--base-url", "URL", "--out", "new", "--sample", "2", *FILES),
@@ -48,7 +48,7 @@ LABELS = ("technical", "business", "legal", "other")
 
 @pytest.fixture
 def world(llmbatch: Program, endpoint: StartEndpoint) -> Program:
-    """An input to classify; for all commands, runs in every state and people's own files too."""
+    """An input to classify; for the other commands, also runs in every state and users' own files."""
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     world = Program(llmbatch.folder, {"URL": endpoint().url})
     if IS_TORTURE:
@@ -80,7 +80,7 @@ def _add_runs(world: Program) -> None:
 
 
 class _Copies:
-    """Commands in copies of the world, one for each."""
+    """Runs each command in its own copy of the world."""
 
     def __init__(self, world: Program, base: Path) -> None:
         self._world = world
@@ -96,7 +96,7 @@ class _Copies:
     def run(self, copy: Path, command: tuple[str, ...], **env: str) -> Done:
         arguments = [self._world.env["URL"] if part == "URL" else part for part in command]
         places = {f"XDG_{kind}_HOME": str(copy / kind.lower()) for kind in ("STATE", "CACHE")}
-        places["MPLCONFIGDIR"] = str(self._base / "matplotlib")  # its own affair, in its user's own folder
+        places["MPLCONFIGDIR"] = str(self._base / "matplotlib")  # not under test: it is in the user's own folder
         if "torn" in arguments:
             env[CONSTANTS] = json.dumps(CHECKPOINTED)
         stdin = (copy / "docs.jsonl").read_bytes()
@@ -112,7 +112,7 @@ class _Copies:
 
 
 @pytest.mark.timeout(900)
-def test_no_link_is_followed_at_any_name_that_is_written(
+def test_no_link_is_followed_at_any_path_that_is_written(
     world: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     copies = _Copies(world, tmp_path_factory.mktemp("copies"))
@@ -122,11 +122,11 @@ def test_no_link_is_followed_at_any_name_that_is_written(
             if Path(name).name not in tried:
                 tried.add(Path(name).name)
                 _plant_and_run(copies, command, name)
-    assert (SEEN_AT_ONCE | (SEEN_LATER if IS_TORTURE else set())) <= tried, "the tracing lost sight of some"
+    assert (SEEN_AT_ONCE | (SEEN_LATER if IS_TORTURE else set())) <= tried, "the trace missed some"
 
 
 def _plant_and_run(copies: _Copies, command: tuple[str, ...], name: str) -> None:
-    """Let a name lead to a file of the user's, with what stood there if something did, and run the command."""
+    """Replace a path by a link to a user's file with the same content, if it had any, and run the command."""
     copy = copies.fresh()
     victim, place = copy / "victim", copy / name
     place.parent.mkdir(parents=True, exist_ok=True)

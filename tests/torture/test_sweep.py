@@ -1,4 +1,4 @@
-"""Every system call on the run folder fails once, or is where the program dies; the same command then goes on."""
+"""Every system call on the run folder fails once, or the program dies there; the same command then resumes."""
 
 import shutil
 import sys
@@ -21,17 +21,17 @@ pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)), pyte
 
 
 @pytest.mark.parametrize("blow", QUICK, ids=lambda blow: blow.expression)
-def test_a_struck_run_goes_on_as_if_nothing_had_happened(
+def test_a_run_resumes_after_a_failed_system_call_or_a_kill(
     llmbatch: Program, endpoint: StartEndpoint, blow: Strike
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), SHORT)
+    assert _resumes_after(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), SHORT)
 
 
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", CALLS)
-def test_so_it_does_at_every_call_on_its_folder(
+def test_a_run_resumes_after_a_failure_at_any_call_on_its_folder(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
@@ -41,7 +41,7 @@ def test_so_it_does_at_every_call_on_its_folder(
 @pytest.mark.skipif(not IS_TORTURE, reason="a part of make torture")
 @pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "rename"])
-def test_so_it_does_at_every_call_of_a_long_session(
+def test_a_long_session_resumes_after_a_failure_at_any_call(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
@@ -59,7 +59,7 @@ def _sweep(
     undisturbed = _undisturbed(llmbatch, server)
     lasting = blow == "error=ENOSPC"  # a full disk stays full
     strikes = (Strike(call, blow, nth, on=lasting) for nth in count(1))
-    struck = takewhile(lambda s: _was_struck_and_went_on(llmbatch, server, s, undisturbed, program), strikes)
+    struck = takewhile(lambda s: _resumes_after(llmbatch, server, s, undisturbed, program), strikes)
     points = sum(1 for _ in struck)
     with capsys.disabled():
         sys.stderr.write(f"{call} {blow}: {points} points\n")
@@ -74,10 +74,10 @@ def _view_bytes(run: Path) -> dict[str, bytes]:
     return {view: (run / f"{view}.jsonl").read_bytes() for view in ("results", "review", "failed")}
 
 
-def _was_struck_and_went_on(
+def _resumes_after(
     llmbatch: Program, server: Endpoint, blow: Strike, undisturbed: dict[str, bytes], program: list[str]
 ) -> bool:
-    """Strike a run, let the same command go on, and check what came of it. False where the blow hit nothing."""
+    """Inject a fault into a run, resume it, and check the outcome. False if the fault hit no call."""
     run = llmbatch.folder / "run"
     shutil.rmtree(run, ignore_errors=True)
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--concurrency", "2", "--json")
@@ -92,12 +92,12 @@ def _was_struck_and_went_on(
         assert struck.code in (0, 8), where
         assert "Traceback" not in struck.err, where
         assert struck.code == 8 or _view_bytes(run) == undisturbed, f"a false success: {where}"
-        assert asked == kept or "lost" in struck.err, f"an answer was lost without a word: {where}"
+        assert asked == kept or "lost" in struck.err, f"an answer was lost without a report: {where}"
     done = llmbatch(*command)
     assert done.code == 0, f"{where}\nthen: {done.err}"
     assert _view_bytes(run) == undisturbed, where
     keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, where
     assert server.requests - before == ROWS + asked - kept, f"a finished row was sent again: {where}"
-    assert done.json["usage"]["possibly_billed_requests"] >= asked - kept, f"paid twice without a word: {where}"
+    assert done.json["usage"]["possibly_billed_requests"] >= asked - kept, f"paid twice without a report: {where}"
     return True
