@@ -55,12 +55,12 @@ def _imports() -> Iterator[tuple[str, str, str]]:
                     yield str(file.relative_to(ROOT)), room, other
 
 
-def test_every_package_has_its_floor() -> None:
+def test_every_package_has_a_layer() -> None:
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
     assert packages == set(FLOORS)
 
 
-def test_imports_go_down_only() -> None:
+def test_imports_only_go_to_lower_layers() -> None:
     upwards = [
         f"{file} imports {other}"
         for file, room, other in imports()
@@ -69,11 +69,11 @@ def test_imports_go_down_only() -> None:
     assert upwards == []
 
 
-def test_the_building_stays_simple() -> None:
+def test_the_import_graph_stays_simple() -> None:
     arrows = {(room, other) for _, room, other in imports() if room in FLOORS and other in FLOORS}
     assert len(arrows) < MOST_ARROWS
 
 
-def test_no_file_is_too_long_to_read() -> None:
+def test_no_file_is_too_long() -> None:
     long = {str(file.relative_to(ROOT)): n for file in ROOT.rglob("*.py") if (n := file.read_text().count("\n")) > 400}
     assert long == {}

@@ -51,7 +51,7 @@ def read_back(address: str, query: str, folder: Path) -> list[dict[str, Any]]:
 
 
 @given(rows=st.lists(st.tuples(CELL, CELL), max_size=5))
-def test_any_table_of_sqlite_comes_back(rows: list[tuple[Any, Any]]) -> None:
+def test_any_table_of_sqlite_is_read_back(rows: list[tuple[Any, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with closing(sqlite3.connect(path / "my.db", isolation_level=None)) as connection:
@@ -70,7 +70,7 @@ def expected(value: Any) -> Any:
 
 @given(document=documents(WHOLE | st.floats(allow_nan=False, allow_infinity=False)), text=TEXT)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_and_json_of_postgresql_comes_back(postgresql: Database, document: Any, text: str) -> None:
+def test_any_text_and_json_of_postgresql_is_read_back(postgresql: Database, document: Any, text: str) -> None:
     sql = pytest.importorskip("psycopg.sql")
     values = sql.SQL("select {}::json as document, {}::text as text").format(json.dumps(document), text)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ ROWS = st.lists(
 
 @given(rows=ROWS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
-def test_what_is_written_to_postgresql_comes_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
+def test_values_written_to_postgresql_are_read_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
     columns = {name: _type(row[name] for row in rows) for name in rows[0]}
     postgresql.execute("drop table if exists t")
     with table_transaction(parse_address(postgresql.address)) as transaction:

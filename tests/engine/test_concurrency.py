@@ -32,13 +32,13 @@ class Server:
         return limits
 
 
-def test_the_level_doubles_for_as_long_as_answers_take_no_longer() -> None:
+def test_the_limit_doubles_as_long_as_answers_take_no_longer() -> None:
     limits = Server(Concurrency()).answer(8)
     assert (limits[0], limits[-1], limits) == (16, 512, sorted(limits))
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4, 8, 64])
-def test_the_level_settles_where_more_requests_would_only_wait(slots: int) -> None:
+def test_the_limit_settles_where_more_requests_would_only_queue(slots: int) -> None:
     level = Concurrency()
     server = Server(level, slots=slots)
     limits = server.answer(400)
@@ -46,14 +46,14 @@ def test_the_level_settles_where_more_requests_would_only_wait(slots: int) -> No
     assert max(limits[100:]) <= 3 * slots + 1, "and it stays there"
 
 
-def test_a_slow_endpoint_is_not_given_more_at_once_than_it_can_answer_in_time() -> None:
+def test_a_slow_endpoint_gets_no_more_concurrent_requests_than_it_can_answer_in_time() -> None:
     level = Concurrency(timeout_s=30)
     server = Server(level, slots=1, latency_s=5.0)
     assert level.limit == 2, "eight at once, one after the other, would take 40 s"
     assert max(server.answer(200)) * 5.0 < 30
 
 
-def test_the_level_goes_down_before_requests_time_out() -> None:
+def test_the_limit_falls_before_requests_time_out() -> None:
     level = Concurrency(timeout_s=30)
     server = Server(level)
     server.answer(4)
@@ -63,7 +63,7 @@ def test_the_level_goes_down_before_requests_time_out() -> None:
     assert level.limit < before
 
 
-def test_one_round_trip_of_refusals_is_one_cut() -> None:
+def test_refusals_within_one_round_trip_cut_the_limit_once() -> None:
     level = Concurrency()
     Server(level).answer(3)
     before = level.limit
@@ -72,7 +72,7 @@ def test_one_round_trip_of_refusals_is_one_cut() -> None:
     assert level.limit == int(before * 0.7)
 
 
-def test_a_time_out_halves_the_level_and_does_not_restart_it() -> None:
+def test_a_timeout_halves_the_limit_and_does_not_restart_it() -> None:
     level = Concurrency()
     Server(level).answer(3)
     before = level.limit
@@ -80,7 +80,7 @@ def test_a_time_out_halves_the_level_and_does_not_restart_it() -> None:
     assert level.limit == before // 2
 
 
-def test_after_an_outage_it_goes_on_from_half_of_what_was_kept_up_with() -> None:
+def test_after_an_outage_it_restarts_at_half_of_the_sustained_concurrency() -> None:
     level = Concurrency()
     server = Server(level)
     server.answer(4)
@@ -111,7 +111,7 @@ def test_one_slow_answer_among_many_does_not_end_the_doubling() -> None:
 
 
 @given(st.lists(st.sampled_from(["success", "congestion"])), st.integers(1, 100))
-def test_a_fixed_number_stays_and_a_found_one_keeps_its_bounds(events: list[str], number: int) -> None:
+def test_a_fixed_limit_stays_and_an_adaptive_one_keeps_its_bounds(events: list[str], number: int) -> None:
     fixed, found = Concurrency(number), Concurrency()
     for n, event in enumerate(events):
         for level in (fixed, found):
@@ -157,7 +157,7 @@ def test_slots_never_exceed_the_limit_and_none_is_lost(steps: list[tuple[bool, b
 
 
 @given(st.lists(st.booleans(), max_size=30))
-def test_rows_that_were_asked_before_go_first_each_kind_in_its_order(kinds: list[bool]) -> None:
+def test_retried_rows_go_first_and_each_group_keeps_its_order(kinds: list[bool]) -> None:
     async def run() -> None:
         slots, order = Slots(Concurrency(1)), list[tuple[bool, int]]()
 

@@ -68,7 +68,7 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
         ("answered by a dated name", [answer(Usage(1_300, output_tokens=9), model="gpt-6-luna-x")], 134_500),
     ],
 )
-def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nanousd: int) -> None:
+def test_a_rows_cost_is_the_sum_of_its_answers_costs(what: str, answers: list[Completion], nanousd: int) -> None:
     assert billed(*answers).usage.cost_nanousd == nanousd, what
 
 
@@ -88,7 +88,7 @@ def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completio
         (None, "flex", 67_250),
     ],
 )
-def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: str | None, nanousd: int) -> None:
+def test_an_answer_is_priced_at_the_tier_that_served_it(asked: str | None, served: str | None, nanousd: int) -> None:
     plan = make_plan(load_task(None), ModelChoice(MODEL), offline=True)
     biller, bill = Biller(plan, PriceBook(None), Surplus()), Bill()
     biller.charge(bill, answer(Usage(1_300, output_tokens=9), served), RESERVED, asked_tier=asked)
@@ -99,12 +99,12 @@ def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: 
     )
 
 
-def test_the_users_price_holds_for_all_that_it_names() -> None:
+def test_the_users_price_applies_to_every_model_it_names() -> None:
     bill = billed(answer(Usage(1_300, 1_000, 200, 9)), price="1,0.1,2,1.25")
     assert bill.usage.cost_nanousd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
 
 
-def test_an_answer_without_usage_may_have_cost_what_was_set_aside() -> None:
+def test_an_answer_without_usage_may_have_cost_what_was_reserved() -> None:
     bill = billed(answer(None), answer(Usage(1_300, output_tokens=9)))
     assert (bill.usage.cost_nanousd, bill.usage.possibly_billed_nanousd, bill.flags) == (
         134_500,

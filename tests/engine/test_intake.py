@@ -18,7 +18,7 @@ def taken(texts: list[str], done: set[str]) -> list[Item]:
     return list(Intake(PLAN, PLAN, keys.__contains__).prepared(rows(texts), batch=64))
 
 
-def test_every_row_is_either_skipped_or_handed_on() -> None:
+def test_every_row_is_either_skipped_or_passed_on() -> None:
     done = {f"text {n}" for n in range(2_500)}
     items = taken([*sorted(done), "new", "text 7"], done)
     assert sum(item.count for item in items if isinstance(item, Skipped)) == 2_501
@@ -27,5 +27,5 @@ def test_every_row_is_either_skipped_or_handed_on() -> None:
     assert len(items) == 4, "a thousand are told at once, and the rest at the end"
 
 
-def test_rows_that_cannot_be_read_are_handed_on_and_never_skipped() -> None:
+def test_unreadable_rows_are_passed_on_and_never_skipped() -> None:
     assert list(Intake(PLAN, PLAN, lambda _: True).prepared([BAD], batch=64)) == [BAD]

@@ -24,7 +24,7 @@ def refusing(share: float, wait_ms: int) -> Callable[[Callable[[], float]], Serv
 
 
 @pytest.mark.parametrize(("share", "wait_ms"), [(0.04, 50), (0.04, 1000), (0.1, 200)])
-def test_random_refusals_slow_nobody_down(tmp_path: Path, share: float, wait_ms: int) -> None:
+def test_random_refusals_do_not_slow_the_run(tmp_path: Path, share: float, wait_ms: int) -> None:
     rows = 600
     run = run_beside(tmp_path, documents(rows), refusing(share, wait_ms))
     assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})

@@ -23,7 +23,7 @@ def departures(rates: Rates, coming: list[tuple[float, float]]) -> list[tuple[fl
 
 
 @given(arrivals, st.floats(1, 200), st.floats(100, 10_000))
-def test_no_window_holds_more_than_the_limits_and_a_little_catching_up(
+def test_no_window_exceeds_the_limits_by_more_than_the_allowed_burst(
     coming: list[tuple[float, float]], requests_per_s: float, tokens_per_s: float
 ) -> None:
     left = departures(Rates(RateLimits(requests_per_s, tokens_per_s)), coming)
@@ -35,7 +35,7 @@ def test_no_window_holds_more_than_the_limits_and_a_little_catching_up(
             assert sum(tokens for _, tokens in left[first:last]) <= tokens_per_s * span_s + 1e-6
 
 
-def test_a_steady_stream_uses_all_but_a_hundredth_of_the_limit_and_the_first_burst() -> None:
+def test_a_steady_stream_uses_99_percent_of_the_limit_and_the_first_burst() -> None:
     left = departures(Rates(RateLimits(requests_per_s=100)), [(0.0, 1.0)] * 1000)
     assert (left[-1][0] - left[0][0]) == pytest.approx(1000 / 99 - 0.7, rel=0.01)
 
@@ -44,14 +44,14 @@ def test_without_a_limit_nothing_waits() -> None:
     assert [at for at, _ in departures(Rates(), [(0.0, 1e9)] * 5)] == [100.0] * 5
 
 
-def test_a_rate_that_becomes_known_counts_what_left_before() -> None:
+def test_a_limit_that_becomes_known_counts_earlier_requests() -> None:
     rates = Rates()
     rates.take(100.0, 1.0)
     rates.learn([StatedLimit("stated", "requests", 60, window_s=60)], 100.0)
     assert rates.wait_s(100.3, 1) == pytest.approx(1.02 / 0.99 - 0.3)
 
 
-def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() -> None:
+def test_overuse_is_waited_for_and_unused_tokens_are_returned() -> None:
     rates = Rates(RateLimits(tokens_per_s=1000))
     rates.take(100.0, 1980)
     as_thought = rates.wait_s(100.0, 1)
@@ -61,7 +61,7 @@ def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() 
     assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(-0.51)
 
 
-def test_the_users_limit_wins_over_the_endpoints() -> None:
+def test_the_users_limit_overrides_the_endpoints() -> None:
     rates = Rates(RateLimits(requests_per_s=1))
     rates.learn(
         [StatedLimit("a", "requests", 60_000, window_s=60), StatedLimit("b", "tokens", 3_000, window_s=60)], 0.0
@@ -71,7 +71,7 @@ def test_the_users_limit_wins_over_the_endpoints() -> None:
 
 
 @given(st.lists(st.integers(0, 20_000), min_size=60, max_size=200))
-def test_the_estimate_learns_what_a_character_comes_to(lengths: list[int]) -> None:
+def test_the_estimate_learns_tokens_per_character(lengths: list[int]) -> None:
     estimate = TokenEstimate(prefix_tokens=1000)
     for characters in lengths * 3:
         estimate.learn(characters, input_tokens=1012 + characters // 4)

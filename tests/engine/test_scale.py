@@ -5,14 +5,14 @@ import pytest
 from tests.engine.many_workers import Scenario, simulated
 
 
-def test_workers_use_all_of_a_limit_and_nobody_is_refused() -> None:
+def test_workers_use_all_of_a_limit_and_few_requests_are_refused() -> None:
     came = simulated(Scenario("8 workers", workers=8, per_minute=6_000, seconds=10))
     assert 0.97 < came.used <= 1.01
     assert came.refused <= 0.01
     assert came.rate_calls_per_s < 8 * 10, "a lease is for many requests"
 
 
-def test_what_killed_workers_leave_goes_to_the_others() -> None:
+def test_the_share_of_killed_workers_is_used_by_the_others() -> None:
     came = simulated(Scenario("8 workers, half of them killed", workers=8, per_minute=3_000, killed=4, seconds=15))
     assert 0.97 < came.rate_while_killed <= 1.01
     assert came.refused <= 0.01

@@ -61,7 +61,7 @@ HARMLESS: dict[str, Headers] = {
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_limit_that_is_far_away_holds_nobody(tmp_path: Path, name: str) -> None:
+def test_a_limit_that_is_far_away_delays_no_request(tmp_path: Path, name: str) -> None:
     requests = 0
 
     def judge(now: float) -> Said:
@@ -89,7 +89,7 @@ def fixed_window(limit: int, window_s: float, reset: Callable[[float], object]) 
 
 
 @pytest.mark.parametrize(("limit", "window_s"), [(120, 60.0), (600, 60.0), (50, 10.0), (40, 1.0)])
-def test_a_window_is_used_and_hardly_ever_overrun(tmp_path: Path, limit: int, window_s: float) -> None:
+def test_a_window_is_fully_used_and_rarely_exceeded(tmp_path: Path, limit: int, window_s: float) -> None:
     rows = min(max(int(limit * 2.5), 200), 600)
     run = run_beside(
         tmp_path,
@@ -131,7 +131,7 @@ def only_in_refusals(judge: Callable[[float], Said]) -> Callable[[float], Said]:
 @pytest.mark.parametrize(
     ("limit", "window_s", "rows"), [(60, 60.0, 150), (60, 1.0, 600), (20, 1.0, 300), (100, 10.0, 600)]
 )
-def test_a_window_that_only_refusals_state_is_used_whatever_its_length(
+def test_a_window_stated_only_in_refusals_is_used_whatever_its_length(
     tmp_path: Path, limit: int, window_s: float, rows: int
 ) -> None:
     judge = only_in_refusals(fixed_window(limit, window_s, lambda left_s: f"{left_s:.2f}s"))
@@ -142,9 +142,7 @@ def test_a_window_that_only_refusals_state_is_used_whatever_its_length(
 
 
 @pytest.mark.parametrize("limit", [60, 300])
-def test_a_bucket_whose_reset_is_the_next_request_and_that_only_refusals_state_is_kept(
-    tmp_path: Path, limit: int
-) -> None:
+def test_a_bucket_stated_only_in_refusals_with_its_next_slot_as_reset_is_respected(tmp_path: Path, limit: int) -> None:
     """`limit 60, remaining 0, reset 1s`: of 60 a minute, one more passes in a second."""
     judge = only_in_refusals(bucket(limit, lambda _, __: f"{60 / limit:g}s"))
     run = run_beside(tmp_path, documents(100), lambda clock: OtherEndpoint(clock, judge))
@@ -170,7 +168,7 @@ def test_a_bucket_that_fills_by_the_minute_is_used_evenly(tmp_path: Path, limit:
     assert run.ended_s < rows / (limit / 60) * 1.08 + 5
 
 
-def test_no_wait_on_the_word_of_headers_is_longer_than_max_wait(tmp_path: Path) -> None:
+def test_no_wait_stated_in_headers_is_longer_than_max_wait(tmp_path: Path) -> None:
     headers = stated(1, 0, "60s")
     run = run_beside(
         tmp_path, documents(6), lambda clock: OtherEndpoint(clock, lambda _: Said(headers=headers)), max_wait_s=5
@@ -182,7 +180,7 @@ def test_no_wait_on_the_word_of_headers_is_longer_than_max_wait(tmp_path: Path) 
     ]
 
 
-def test_a_day_that_is_used_up_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
+def test_an_exhausted_daily_limit_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
     left = 20
 
     def judge(_: float) -> Said:

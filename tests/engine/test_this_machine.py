@@ -28,7 +28,7 @@ async def pace_and_clock(fixed: int | None, longest_s: float) -> tuple[Throttle,
     ), now
 
 
-def test_a_fixed_number_of_requests_falls_too_and_no_limit_is_inferred() -> None:
+def test_a_fixed_concurrency_also_falls_and_no_limit_is_inferred() -> None:
     throttle, now = asyncio.run(pace_and_clock(100, 600))
     for second in range(10):
         now[0] = float(second)
@@ -50,7 +50,7 @@ def test_it_ends_the_run_after_two_minutes_or_the_longest_wait(longest_s: float,
     assert "--concurrency" in (ended.value.hint or "")
 
 
-def test_an_answer_between_shows_that_requests_leave() -> None:
+def test_an_answer_in_between_resets_the_wait() -> None:
     throttle, now = asyncio.run(pace_and_clock(None, 600))
     for second in range(0, 1000, 100):
         now[0] = float(second)

@@ -15,9 +15,7 @@ def gathered(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("lost", [1, 20])
-def test_a_line_that_was_cut_short_is_taken_over_once_it_is_whole(
-    tmp_path: Path, make_line: MakeLine, lost: int
-) -> None:
+def test_a_truncated_line_is_taken_over_once_it_is_complete(tmp_path: Path, make_line: MakeLine, lost: int) -> None:
     lines = [complete(make_line(row)) for row in range(3)]
     other = tmp_path / "other.jsonl"
     other.write_bytes(b"".join(lines[:2])[:-lost])

@@ -25,7 +25,7 @@ def prefix(cached_tokens: int = 1200) -> PrefixPlan:
         (40 * 1200, 0, 101, "before the first was answered"),
     ],
 )
-def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: int, told: str | None) -> None:
+def test_a_share_far_from_the_plan_is_reported(cached: int, written: int, answers: int, told: str | None) -> None:
     usage = UsageTotals(
         billed_rows=answers, input_tokens=answers * 1300, cached_input_tokens=cached, cache_write_tokens=written
     )
@@ -36,5 +36,5 @@ def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: i
         assert re.search(told, remark or "")
 
 
-def test_a_prefix_that_was_never_to_be_cached_is_not_missed() -> None:
+def test_a_prefix_that_was_not_meant_to_be_cached_is_not_reported() -> None:
     assert far_from_plan(prefix(0), UsageTotals(billed_rows=100, input_tokens=100_000)) is None

@@ -65,20 +65,20 @@ PACKED: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize(("encoding", "body"), PACKED, ids=[f"{n}-{name}" for n, (name, _) in enumerate(PACKED)])
-def test_an_answer_is_read_however_it_is_packed_or_said_to_be(encoding: str, body: bytes) -> None:
+def test_an_answer_is_read_with_any_actual_or_claimed_encoding(encoding: str, body: bytes) -> None:
     completion = sent(Reply(200, body, {"content-encoding": encoding} if encoding else {}))
     assert isinstance(completion, Completion)
     assert completion.content == '{"category":"technical","percent":92}'
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br"])
-def test_a_refusal_that_cannot_be_unpacked_keeps_its_status(encoding: str) -> None:
+def test_a_refusal_that_cannot_be_decompressed_keeps_its_status(encoding: str) -> None:
     failure = sent(Reply(429, b"\x0b\x02\x80\x00", {"content-encoding": encoding, "retry-after": "3"}))
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.status, failure.wait_s) == ("rate_limit", 429, 3.0)
 
 
-def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
+def test_an_answer_that_cannot_be_decompressed_is_a_failure() -> None:
     failure = sent(Reply(200, b"\x0b\x02\x80\x00", {"content-encoding": "br"}))
     assert isinstance(failure, Failure)
     assert failure.kind == "not_a_completion"
@@ -86,7 +86,7 @@ def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
 
 
 @pytest.mark.parametrize("body", [gzip.compress(ERROR), b"\xef\xbb\xbf" + ERROR], ids=["packed", "marked"])
-def test_a_refusals_text_is_read_however_it_is_packed(body: bytes) -> None:
+def test_a_refusals_text_is_read_in_any_encoding(body: bytes) -> None:
     headers = {"content-encoding": "gzip"} if body.startswith(b"\x1f") else {}
     failure = sent(Reply(400, body, headers))
     assert isinstance(failure, Failure)
@@ -102,7 +102,7 @@ def test_long_headers_are_read() -> None:
 @pytest.mark.parametrize(
     ("base", "proposed"), [("", "; try --base-url http://127.0.0.1:"), ("/v1", "no API at /v1/chat/completions")]
 )
-def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, proposed: str) -> None:
+def test_a_missing_path_is_named_and_another_one_is_suggested(base: str, proposed: str) -> None:
     failure = sent(Reply(404, {"detail": "Not Found"}), base)
     assert isinstance(failure, Failure)
     assert proposed in failure.message
@@ -113,20 +113,20 @@ def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, pr
     "url",
     ["http://127.0.0.1:9/v1/chat/completions", "http://127.0.0.1:9/v1/v1", "http://127.0.0.1:9/v1/completions/"],
 )
-def test_a_base_url_that_names_more_than_the_base_is_refused_with_the_right_one(url: str) -> None:
+def test_a_base_url_with_an_endpoint_path_is_refused_with_the_right_one(url: str) -> None:
     with pytest.raises(UsageError) as refused:
         resolve_endpoint(url, None, model="m")
     assert refused.value.hint == "use --base-url http://127.0.0.1:9/v1"
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "", "/api/v1", "/openai/v1", "/v1beta/openai", "/compatible-mode/v1"])
-def test_a_usual_base_url_is_taken(path: str) -> None:
+def test_a_usual_base_url_is_accepted(path: str) -> None:
     assert resolve_endpoint(
         f"http://127.0.0.1:9{path}", None, model="m"
     ).base_url == f"http://127.0.0.1:9{path}".rstrip("/")
 
 
-def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_ca_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     caller: Any = Caller(
         Endpoint("https://127.0.0.1:9/v1", "k"), model="m", timeout_s=1, connections=1, on_headers=print
@@ -146,7 +146,7 @@ def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytes
     assert {asked.headers["Proxy-Authorization"] for asked in proxy.asked} == {"Basic dXNlcjp3b3Jk"}
 
 
-def test_every_request_has_the_headers_that_the_sdk_gave_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_has_the_headers_that_the_sdk_set_on_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     with scripted(lambda _: answer()) as endpoint:
         asyncio.run(send_each(Endpoint(endpoint.url, "k", on_loopback=True), 3))

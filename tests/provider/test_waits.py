@@ -51,7 +51,7 @@ def test_each_form_of_a_duration(text: str | None, seconds: float | None) -> Non
 
 
 @given(st.text(max_size=40))
-def test_no_header_value_can_break_it(value: str) -> None:
+def test_no_header_value_breaks_it(value: str) -> None:
     waits = [
         server_wait_s({"retry-after": value}, now=NOON),
         server_wait_s({"retry-after-ms": value}),

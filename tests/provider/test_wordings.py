@@ -28,7 +28,7 @@ def judged(status: int, body: Any) -> Failure:
     return judge_report(200, {}, found.value.report)
 
 
-def test_a_makers_own_words_get_what_they_mean() -> None:
+def test_a_providers_wording_is_classified_correctly() -> None:
     for example in EXAMPLES:
         failure = judged(example["status"], example["body"])
         assert failure.kind == example["kind"], (example, failure)

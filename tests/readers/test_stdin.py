@@ -94,7 +94,7 @@ def _line(row: Row | Rejection) -> str:
         (b"[1]\n", ["not_an_object"]),
     ],
 )
-def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
+def test_the_first_bytes_determine_the_format_and_the_copy_gives_the_same_rows(
     tmp_path: Path, content: bytes, texts: list[str]
 ) -> None:
     spool = tmp_path / "stdin"
@@ -105,7 +105,7 @@ def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
     assert spool.read_bytes() == content
 
 
-def test_a_format_that_was_asked_for_is_not_sniffed(tmp_path: Path) -> None:
+def test_a_requested_format_is_not_sniffed(tmp_path: Path) -> None:
     spool = tmp_path / "stdin"
     assert rows_read(b"{x},text\n1,a\n", spool, "csv") == ["('text',)", "0 <stdin>:2 a"]
     assert copied(spool, "csv") == ["0 <stdin>:2 a"]
@@ -122,7 +122,7 @@ def test_the_copy_is_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [b"", b"id,text\n", b"id\ttext\n"])
-def test_a_row_is_given_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -> None:
+def test_a_row_is_yielded_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -> None:
     with reader(tmp_path / "stdin") as process:
         assert process.stdin
         assert process.stdout
@@ -147,9 +147,7 @@ def test_a_row_is_given_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -
         (gzip.compress(b"text\na\n", mtime=0)[:-3], ["0 <stdin>:2 a"]),
     ],
 )
-def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
-    tmp_path: Path, content: bytes, whole: list[str]
-) -> None:
+def test_the_complete_rows_of_an_unfinished_copy_are_read(tmp_path: Path, content: bytes, whole: list[str]) -> None:
     spool = tmp_path / "stdin"
     with reader(spool) as process:
         assert process.stdin
@@ -162,7 +160,7 @@ def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
     assert copied(spool, "jsonl" if content.startswith(b"{") else "csv") == whole
 
 
-def test_a_new_copy_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
+def test_a_new_copy_replaces_an_old_one(tmp_path: Path) -> None:
     rows_read(b'{"text": "old"}\n{"text": "old"}\n', tmp_path / "stdin")
     rows_read(b'{"text": "new"}\n', tmp_path / "stdin")
     assert copied(tmp_path / "stdin") == ["0 <stdin>:1 new"]
@@ -181,7 +179,7 @@ def test_standard_input_is_counted_only_from_its_copy(tmp_path: Path) -> None:
     assert count_rows([from_spool(spool, options)], options) == 2
 
 
-def test_a_copy_that_cannot_be_written_stops_the_reading(tmp_path: Path) -> None:
+def test_reading_stops_if_the_copy_cannot_be_written(tmp_path: Path) -> None:
     with reader(tmp_path / "gone" / "stdin") as process:
         process.communicate(b'{"text": "a"}\n')
         assert process.returncode == 1

@@ -175,7 +175,7 @@ def folder(undivided: RunFolder) -> Iterator[Path]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(sessions(), max_size=6), total=st.integers(1, 6))
-def test_any_division_comes_to_the_undivided_run(
+def test_any_division_gives_the_result_of_the_undivided_run(
     undivided: RunFolder, folder: Path, before: list[Session], total: int
 ) -> None:
     shutil.rmtree(folder, ignore_errors=True)
@@ -204,7 +204,7 @@ def test_each_row_is_in_one_shard(undivided: RunFolder, total: int) -> None:
     assert sorted(row.index for part in parts for row in part) == [row.index for row in rows]
 
 
-def test_a_merge_that_is_killed_is_made_good_by_the_next(undivided: RunFolder, folder: Path) -> None:
+def test_a_killed_merge_is_completed_by_the_next(undivided: RunFolder, folder: Path) -> None:
     run = Divided(undivided, folder)
     for number in (1, 2):
         run.run(Session(2, number, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), f"{number}")
@@ -219,7 +219,9 @@ def test_a_merge_that_is_killed_is_made_good_by_the_next(undivided: RunFolder, f
         assert Counter(line.to_record() for line in lines_of(run.whole.ledger)) == lines
 
 
-def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivided: RunFolder, folder: Path) -> None:
+def test_an_answer_from_another_shard_does_not_settle_requests_in_flight_here(
+    undivided: RunFolder, folder: Path
+) -> None:
     run = Divided(undivided, folder)
     for total, number in ((2, 1), (2, 0)):
         run.run(Session(total, number, 3, 0, in_flight=True, torn=0, merges=False, forgets=False), f"killed {number}")
@@ -232,7 +234,7 @@ def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivi
         run = Divided(undivided, folder)
 
 
-def test_a_shard_that_begins_waits_while_outputs_are_written(undivided: RunFolder, folder: Path) -> None:
+def test_a_starting_shard_waits_while_outputs_are_written(undivided: RunFolder, folder: Path) -> None:
     run = Divided(undivided, folder)
     whole = Session(1, 1, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False)
     run.run(whole, "first")
@@ -258,7 +260,7 @@ def test_a_run_that_was_finished_undivided_waits_for_no_shard(undivided: RunFold
     assert not any("Shards" in note for note in show_run(folder).notes)
 
 
-def test_a_list_of_runs_says_how_a_divided_run_stands(undivided: RunFolder, folder: Path) -> None:
+def test_a_list_of_runs_shows_the_state_of_a_divided_run(undivided: RunFolder, folder: Path) -> None:
     def state() -> str:
         return next(run.state for run in list_runs(folder.parent).runs if run.folder == str(folder))
 

@@ -10,7 +10,7 @@ from llmbatch.simulate.parameters import PARAMETERS, check_parameters
 from llmbatch.simulate.reply import RefusedError
 
 
-def test_the_table_has_the_parameters_that_the_sdk_has() -> None:
+def test_the_table_has_the_same_parameters_as_the_sdk() -> None:
     assert set(CompletionCreateParamsNonStreaming.__annotations__) | {"stream"} == set(PARAMETERS)
 
 
@@ -59,5 +59,5 @@ def test_a_parameter_out_of_its_range_is_refused(body: dict[str, Any], code: str
         {"temperature": None, "top_logprobs": None, "reasoning_effort": None, "metadata": {"a": "b"}, "store": False},
     ],
 )
-def test_what_is_in_range_passes(body: dict[str, Any]) -> None:
+def test_values_in_range_are_accepted(body: dict[str, Any]) -> None:
     check_parameters(body, "gpt-4o-mini")

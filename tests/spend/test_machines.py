@@ -19,7 +19,7 @@ from tests.spend.test_store import DAY, session
 __all__ = ["postgresql", "postgresql_server"]
 
 
-def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Database) -> None:
+def test_machines_that_start_and_lease_at_the_same_time_stay_within_the_cap(postgresql: Database) -> None:
     together = Barrier(4, timeout=30)
 
     def machine(name: str) -> int:
@@ -34,7 +34,7 @@ def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Da
     assert postgresql.execute("select sum(charged_nusd)::bigint from llmbatch_spend") == [(sum(taken),)]
 
 
-def test_a_lost_connection_is_reported_and_made_again(postgresql: Database) -> None:
+def test_a_lost_connection_is_reported_and_reopened(postgresql: Database) -> None:
     with closing(PostgresqlSpendBook(parse_address(postgresql.address))) as book:
         book.begin_session(one := session("a"))
         postgresql.disconnect_others()

@@ -21,7 +21,7 @@ CHARGED = "select coalesce(sum(charged_nusd), 0) from {} where session = {} and 
 
 
 @pytest.mark.timeout(3600)
-def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> None:
+def test_no_sequence_of_costs_kills_and_resumes_exceeds_a_cap(tmp_path: Path) -> None:
     reached_at_the_day = 0
     for first in range(0, SCHEDULES, AT_ONE_STORE):
         store = SpendStore(tmp_path / f"{first}.sqlite3", is_synced=False)  # nobody pulls the plug on a test
@@ -36,7 +36,7 @@ def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(3600)
-def test_no_schedule_passes_a_cap_that_machines_share(postgresql: Database) -> None:
+def test_no_sequence_exceeds_a_cap_that_machines_share(postgresql: Database) -> None:
     book = PostgresqlSpendBook(parse_address(postgresql.address))
     with book._connection.use() as connection:
         connection.execute("set synchronous_commit = off")
