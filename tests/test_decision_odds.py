@@ -1,4 +1,4 @@
-"""How probable true, false and numbers are in an answer, by their tokens' log-probabilities."""
+"""The probability of true, false and numbers in an answer, from its tokens' log-probabilities."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Errors as other programs meet them."""
+"""Errors as library users see them."""
 
 import copy
 import pickle

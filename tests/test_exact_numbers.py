@@ -1,4 +1,4 @@
-"""Numbers come back as they were read, wherever they stand."""
+"""Numbers are written back as they were read, at any position."""
 
 import copy
 import json

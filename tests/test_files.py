@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, and those that belong together all or none."""
+"""Files are written completely or not at all, and files of a group all or none."""
 
 import ast
 import errno
@@ -39,7 +39,7 @@ def test_a_failing_block_leaves_the_old_file_and_no_temporary_file(tmp_path: Pat
 
 
 def test_a_long_lived_process_keeps_no_state_for_replaced_files(tmp_path: Path) -> None:
-    before = set(files._being_written)  # by blocks that other tests have left open
+    before = set(files._being_written)  # by blocks that other tests left open
     for content in (b"new", b"newer"):
         with replacing(tmp_path / "a") as file:
             file.write(content)

@@ -32,7 +32,7 @@ def test_alternatives_are_followed_to_the_labels_that_they_lead_to() -> None:
     odds = label_odds(tokens, LABELS, "card_arrival")
     assert odds is not None
     among = 0.7 * 0.6 + 0.7 * 0.1 + 0.7 * 0.3 + 0.2
-    assert odds.probability == pytest.approx(0.42 / among, abs=1e-6), "what is no label at all is left out"
+    assert odds.probability == pytest.approx(0.42 / among, abs=1e-6), "alternatives that are no label are left out"
     assert odds.runner_up == "card", "its share is 0.21, refund's 0.2"
 
 
@@ -127,14 +127,14 @@ def test_an_answer_without_exactly_one_label_has_no_odds(text: str) -> None:
     st.booleans(),
 )
 def test_the_offline_endpoints_odds_are_read_back(labels: list[str], weights: list[float], reasoning: bool) -> None:  # noqa: FBT001
-    """With all alternatives told, the label's probability is the one that the answer was drawn with."""
+    """With all alternatives reported, the label's probability is the one that the answer was drawn with."""
     odds = [weight / sum(weights[: len(labels)]) for weight in weights[: len(labels)]]
     best = odds.index(max(odds))
     fields: dict[str, object] = {"reasoning": 'It says "category": "a".'} if reasoning else {}
     fields |= {"category": labels[best], "confidence": 0.5}
     verdict = Verdict(fields, "category", "confidence", tuple(labels), tuple(odds))
-    told = answer_logprobs(Answer("m", as_json(fields)), [(verdict, 0, len(as_json(fields)))], 20)
-    tokens = decode_logprobs(told)
+    raw = answer_logprobs(Answer("m", as_json(fields)), [(verdict, 0, len(as_json(fields)))], 20)
+    tokens = decode_logprobs(raw)
     assert tokens is not None
     assert b"".join(one.token for one in tokens).decode() == as_json(fields)
     found = label_odds(tokens, labels, labels[best])

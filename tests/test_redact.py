@@ -1,4 +1,4 @@
-"""No secret leaves, also where a server echoes it."""
+"""Secrets are removed from messages, even if a server echoes them."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.redact import Redactor
 
-KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
+KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no recognizable format
 
 
 @pytest.mark.parametrize(

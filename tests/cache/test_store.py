@@ -1,4 +1,4 @@
-"""The store of answers: what is in it comes back, it keeps to its limit, and what is wrong with it is said."""
+"""The answer cache: answers are read back, its size limit holds, and errors are reported."""
 
 import os
 import sqlite3
@@ -109,12 +109,12 @@ def test_statistics_and_removal_by_age(store: AnswerStore, clock: Clock) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"not a database, by any means" * 100, "not a database"), (None, "directory")]
+    ("content", "message"), [(b"not a database, by any means" * 100, "not a database"), (None, "directory")]
 )
-def test_a_path_that_is_not_a_store_is_reported(tmp_path: Path, content: bytes | None, says: str) -> None:
+def test_a_path_that_is_not_a_store_is_reported(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "answers.sqlite"
     path.mkdir() if content is None else path.write_bytes(content)
-    with pytest.raises(StoreUnusableError, match=says):
+    with pytest.raises(StoreUnusableError, match=message):
         AnswerStore(path)
 
 

@@ -1,4 +1,4 @@
-"""A store's user sees what is in it, and gets rid of it, also where it is damaged."""
+"""Users can inspect and clear the answer cache, even if it is damaged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A query's rows come as they stand in the database, and nothing is written to it, whatever the query says."""
+"""A query's rows are read as stored in the database, and nothing is written to it, whatever the query contains."""
 
 import signal
 import sqlite3
@@ -24,7 +24,7 @@ ENDLESS = "with recursive n (i) as (select 1 union all select i + 1 from n) sele
 
 
 def rows_of(address: str, query: str) -> list[bytes]:
-    """The rows in JSON."""
+    """The rows as JSON."""
     with query_result(parse_address(address), query) as result:
         return [orjson.dumps(row) for row in result.rows]
 
@@ -185,7 +185,7 @@ def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_usable(
 
 
 def test_a_signal_is_handled_although_it_does_not_end_the_wait_for_a_query(sqlite: sqlite3.Connection) -> None:
-    """As one that comes in the instant in which the wait begins."""
+    """Like a signal that arrives at the instant in which the wait begins."""
     main = threading.get_ident()
 
     def names_of(frame: FrameType) -> set[str]:

@@ -1,4 +1,4 @@
-"""Any value that a database can hold comes back equal, by way of the copy that a run reads."""
+"""Any value that a database can hold is read back equal, through the copy that a run reads."""
 
 import json
 import math
@@ -86,7 +86,7 @@ ROWS = st.lists(
             "large": st.integers(2**63, 2**80),
             "flag": st.booleans(),
             "string": st.none() | TEXT,
-            "deep": st.lists(documents(WHOLE), max_size=3),  # jsonb writes 1e20 out
+            "deep": st.lists(documents(WHOLE), max_size=3),  # jsonb writes out all digits of 1e20
         }
     ),
     min_size=1,

@@ -1,4 +1,4 @@
-"""Rows take the place of those with the same ids, all of them or none."""
+"""Rows replace those with the same ids, all of them or none."""
 
 from collections.abc import Mapping
 from pathlib import Path

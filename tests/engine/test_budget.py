@@ -1,4 +1,4 @@
-"""The spending limit holds at every instant, whatever is under way."""
+"""The spending limit holds at every instant, including requests in flight."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ requests = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 100), st.integ
 
 @given(requests, st.integers(0, 2000), st.integers(0, 500))
 def test_spent_and_reserved_never_pass_the_cap(coming: list[tuple[int, int, int]], cap: int, spent_before: int) -> None:
-    """Each request: what is set aside, how much of it (in percent) it then costs, and how long it takes."""
+    """Each request: how much is reserved, what percentage of it is then charged, and how long it takes."""
 
     async def run() -> None:
         budget = RunLimit(cap, spent_before)

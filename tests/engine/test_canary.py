@@ -1,4 +1,4 @@
-"""A canary that does worse is dropped soon, one that is as good is kept, and none costs a row its label."""
+"""A canary that does worse is dropped early, an equal one is kept, and neither loses a row its label."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,27 +54,27 @@ def outcome(number: int, arm: str, *, invalid: bool) -> LedgerLine:
 def experiments(
     rows: int, rates: dict[str, float], *, seed: int = 0, expand: bool = False
 ) -> tuple[Canary, list[Event]]:
-    """A run of so many rows whose arms give invalid answers at these rates."""
-    told: list[Event] = []
-    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, emit=told.append)
+    """A run of this many rows whose arms give invalid answers at these rates."""
+    events: list[Event] = []
+    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, emit=events.append)
     draw = Random(seed)
     for number in range(rows):
         arm = CANARY if canary.takes(row(number)) else CONTROL
         canary.watch(outcome(number, arm, invalid=draw.random() < rates[arm]))
-    return canary, told
+    return canary, events
 
 
 def test_a_canary_with_15_percent_invalid_answers_is_dropped_within_5000_rows() -> None:
     for seed in range(5):
-        canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
+        canary, events = experiments(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
         assert canary.dropped is not None
-        assert [type(event) for event in told] == [CanaryDropped]
+        assert [type(event) for event in events] == [CanaryDropped]
         assert canary.report().canary.rows < 250, "long before the run ends"
 
 
 def test_a_canary_that_does_well_doubles_its_share_up_to_half() -> None:
-    canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
-    assert [event.share for event in told if isinstance(event, CanaryExpanded)] == [0.2, 0.4, 0.5]
+    canary, events = experiments(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
+    assert [event.share for event in events if isinstance(event, CanaryExpanded)] == [0.2, 0.4, 0.5]
     assert canary.share == 0.5
 
 
@@ -100,7 +100,7 @@ def test_lines_of_another_experiment_are_ignored() -> None:
 
 
 def test_several_labels_of_a_row_are_compared_one_by_one() -> None:
-    """The canary adds a label to every row: no value is the control's any more, and nearly all labels are."""
+    """The canary adds a label to every row: no value equals the control's, but nearly all labels do."""
     canary = Canary(
         CONTROL_ASKED,
         CANARY_ASKED,

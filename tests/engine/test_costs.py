@@ -1,6 +1,6 @@
 """What rows cost, worked out by hand at gpt-6-luna's published prices.
 
-In nano-dollars a token: input 100, from the cache 10, written to it 125, output 500; past 272,000 input tokens 200, 20,
+In nano-dollars a token: input 100, cached input 10, cache write 125, output 500; past 272,000 input tokens 200, 20,
 250 and 750. The flex tier takes half.
 """
 
@@ -43,7 +43,7 @@ def line(**changes: Any) -> LedgerLine:
 
 
 def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -> Bill:
-    """The bill of a row that took these answers."""
+    """The bill of a row that received these answers."""
     plan = make_plan(load_task(None), ModelChoice(model), offline=True)
     prices = PriceBook(None, None if price is None else parse_price(price))
     biller, bill = Biller(plan, prices, Surplus()), Bill()
@@ -77,7 +77,7 @@ def test_a_rows_cost_is_the_sum_of_its_answers_costs(what: str, answers: list[Co
     [
         ("flex", "flex", 67_250),  # half of 1,300 x 100 + 9 x 500
         ("flex", "default", 134_500),
-        ("flex", None, 134_500),  # it does not say: the dearer one counts
+        ("flex", None, 134_500),  # not stated: the more expensive one counts
         ("flex", "nobodys-tier", 134_500),
         ("priority", "priority", 269_000),
         ("priority", "default", 134_500),
@@ -95,7 +95,7 @@ def test_an_answer_is_priced_at_the_tier_that_served_it(asked: str | None, serve
     assert bill.usage.cost_nanousd == nanousd
     shape = replace(plan.shape, service_tier=asked)
     assert biller.most_nanousd(b"x" * 5_000, shape) >= biller.most_nanousd(b"x" * 5_000, plan.shape), (
-        "whichever comes, it fits"
+        "the reservation covers either"
     )
 
 

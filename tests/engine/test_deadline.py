@@ -43,7 +43,7 @@ def test_anything_else_is_refused(text: str) -> None:
         ("Europe/Berlin", "2026-03-28T22:00", "06:30", 7.5),  # the clocks go forward that night
         ("Europe/Berlin", "2026-10-24T22:00", "06:30", 9.5),  # and back
         ("Europe/Berlin", "2026-10-24T22:00", "02:30", 4.5),  # the first of two
-        ("Europe/Berlin", "2026-03-28T22:00", "02:30", 4.5),  # which is skipped: by the clock of the evening
+        ("Europe/Berlin", "2026-03-28T22:00", "02:30", 4.5),  # skipped: by the clock of the evening before
         ("America/New_York", "2026-03-07T22:00", "06:30", 7.5),
         ("Australia/Lord_Howe", "2026-04-04T22:00", "06:30", 9),  # by half an hour
         ("Pacific/Apia", "2011-12-29T22:00", "06:30", 8.5),  # the 30th was skipped

@@ -1,4 +1,4 @@
-"""A run that goes wrong stops itself, and a bad patch does not stop it."""
+"""A run with too many failures stops itself, and a short bad period does not stop it."""
 
 from typing import Any
 

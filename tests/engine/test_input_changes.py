@@ -1,4 +1,4 @@
-"""An input that changes is noticed: while it is read, between sessions, packed or piped."""
+"""A changed input is noticed: while it is read, between sessions, compressed or piped."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ def opened(path: Path) -> RunInput:
 
 
 def read_while(source: RunInput, change: Callable[[], None]) -> list[tuple[str, bool]]:
-    """What is noticed where something happens once a run has read the first rows."""
+    """The changes noticed if `change` happens after a run has read the first rows."""
     rows = source.rows(lambda _: None)
     next(rows, None)
     change()
@@ -124,7 +124,7 @@ def test_a_change_between_sessions_is_noticed(tmp_path: Path, change: Change, no
     assert read_while(again, lambda: None) == ([] if noticed is None else [noticed])
     settled = opened(path)
     settled.compare_with(again.identities())
-    assert read_while(settled, lambda: None) == [], "it is told once"
+    assert read_while(settled, lambda: None) == [], "it is reported once"
 
 
 def test_a_compressed_input_may_grow_by_members_and_truncation_is_noticed(tmp_path: Path) -> None:

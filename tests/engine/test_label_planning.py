@@ -1,4 +1,4 @@
-"""Whether all labels are listed, or those retrieved for each document."""
+"""Whether all labels are listed, or only those retrieved for each document."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Example, Task
 from tests.task.test_candidates import made_task
 
-CHEAP_CACHE, DEAR_CACHE = parse_price("1,0.001,1"), parse_price("1,1,1")
+CHEAP_CACHE, EXPENSIVE_CACHE = parse_price("1,0.001,1"), parse_price("1,1,1")
 
 
 def with_examples(task: Task, count: int) -> Task:
-    """Examples that say what their labels say, two a label."""
+    """Two examples for each label, worded like the label."""
     found = [
         Example(text=f"{label.description} {word}", label=label.name)
         for label in task.labels[: count // 2]
@@ -45,7 +45,7 @@ def test_the_shortest_list_with_enough_recall_is_chosen() -> None:
     assert "recall 100.0% on 60 examples that the search had not seen" in plan.why
 
 
-@pytest.mark.parametrize(("price", "candidates"), [(CHEAP_CACHE, None), (DEAR_CACHE, 10), (None, None)])
+@pytest.mark.parametrize(("price", "candidates"), [(CHEAP_CACHE, None), (EXPENSIVE_CACHE, 10), (None, None)])
 def test_if_both_are_possible_the_price_decides(price: Any, candidates: int | None) -> None:
     plan = planned(with_examples(made_task(150), 60), price)
     full, first = plan.options[0], plan.options[1]
@@ -70,8 +70,8 @@ def test_explicit_settings_and_recorded_decisions_are_kept() -> None:
     assert decided(large, defaults.ALL_LABELS) == defaults.ALL_LABELS
     assert decided(large, 7) == 7
     assert decided(large, None) == 50
-    assert decided(large, None, ModelChoice(candidates=20)) == 20, "a run that stands keeps what it began with"
-    assert decided(large, None, ModelChoice()) is None, "also one of an earlier version"
+    assert decided(large, None, ModelChoice(candidates=20)) == 20, "a resumed run keeps its decision"
+    assert decided(large, None, ModelChoice()) is None, "also a run of an earlier version"
     assert decided(small, defaults.PLANNED_LABELS) == defaults.ALL_LABELS
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a document that is too long: failed unsent, or cut, and only then known by another key."""
+"""What happens to a document that is too long: failed unsent, or truncated, and only then under another key."""
 
 import pytest
 

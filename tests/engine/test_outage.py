@@ -1,4 +1,4 @@
-"""Nobody is served for a while: all rows wait, next to nothing is sent, and afterwards everything goes on."""
+"""The endpoint is down for a while: all rows wait, almost nothing is sent, and afterwards the run continues."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ def test_an_outage_of_a_minute_loses_no_row_and_is_not_hammered(tmp_path: Path) 
     run = run_simulated(tmp_path, documents(300), "overloaded@10s-70s", **LIMIT)
     assert (run.reason, len(run.lines), run.outcomes) == (None, 300, {"ok"})
     assert run.requests_between(10, 70) < 0.1 * 60 * PER_S
-    assert run.ended_s < 70 + 300 / PER_S - 10 + 45, "within a minute it is back at full rate"
+    assert run.ended_s < 70 + 300 / PER_S - 10 + 45, "it is back at full rate within a minute"
 
 
 def test_broken_connections_count_as_an_outage(tmp_path: Path) -> None:
@@ -49,5 +49,5 @@ def test_after_hours_of_outage_a_patient_run_resumes_within_a_minute(tmp_path: P
 def test_a_row_that_only_gets_errors_fails_while_the_others_continue(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(100), "server_error=15%", **LIMIT)
     assert (run.reason, len(run.lines)) == (None, 100)
-    assert not any(isinstance(event, OutageBegan) for event in run.told)
+    assert not any(isinstance(event, OutageBegan) for event in run.events)
     assert all(line.attempts <= 4 for line in run.lines)

@@ -1,4 +1,4 @@
-"""Packed rows: whatever becomes of a request, each row has one outcome, and what was taken is shared out exactly."""
+"""Packed rows: whatever happens to a request, each row has one outcome, and usage is split exactly."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ MOST_SENDS = 2 * 3 + 4 + 4
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
-    """The labels of rows that are asked about one by one."""
+    """The labels of rows that are sent one by one."""
     return {line.key: line.category for line in run_simulated(tmp_path_factory.mktemp("run"), documents(ROWS)).lines}
 
 
@@ -68,7 +68,7 @@ def test_each_row_gets_one_outcome_and_never_another_rows(
 def test_a_model_that_fails_on_packs_gets_smaller_packs_and_finally_single_rows(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(400), "two_answers@2-40", packing=PACKED, latency_s=0.3)
     assert (run.reason, run.outcomes, len(run.lines)) == (None, {"ok"}, 400)
-    sizes = [event.rows for event in run.told if isinstance(event, PacksMadeSmaller)]
+    sizes = [event.rows for event in run.events if isinstance(event, PacksMadeSmaller)]
     assert sizes[:1] == [4]
 
 
@@ -76,7 +76,7 @@ def test_if_packs_are_refused_but_single_rows_are_not_rows_are_sent_alone_at_onc
     run = run_simulated(tmp_path, documents(400), packing=PACKED, latency_s=0.3, refuse=frozenset({"$ref"}))
     assert (run.reason, run.outcomes, len(run.lines)) == (None, {"ok"}, 400)
     assert {line.rows_in_request for line in run.lines} == {1}
-    (smaller,) = [event for event in run.told if isinstance(event, PacksMadeSmaller)]
+    (smaller,) = [event for event in run.events if isinstance(event, PacksMadeSmaller)]
     assert (smaller.rows, "reference" in smaller.why) == (1, True)
     assert run.statuses[400] <= 400 / 8, "none is refused twice"
 

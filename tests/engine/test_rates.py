@@ -1,4 +1,4 @@
-"""Requests leave no faster than the limits allow, whatever their size and whenever they come."""
+"""Requests are sent no faster than the limits allow, whatever their size and whenever they arrive."""
 
 import pytest
 from hypothesis import given
@@ -7,30 +7,30 @@ from hypothesis import strategies as st
 from llmbatch.engine.throttle.rates import Rates, TokenEstimate
 from llmbatch.provider.limits import RateLimits, StatedLimit
 
-arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
+random_arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
 
 
-def departures(rates: Rates, coming: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """(time, tokens) at which each request leaves; each comes some time after the one before, and waits its turn."""
-    coming_at, now, left = 100.0, 100.0, []
-    for gap_s, tokens in coming:
-        coming_at += gap_s
-        now = max(now, coming_at)
+def departures(rates: Rates, arrivals: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """(time, tokens) at which each request is sent; each arrives some time after the one before and waits its turn."""
+    arrived_at, now, left = 100.0, 100.0, []
+    for gap_s, tokens in arrivals:
+        arrived_at += gap_s
+        now = max(now, arrived_at)
         now += rates.wait_s(now, tokens)
         rates.take(now, tokens)
         left.append((now, tokens))
     return left
 
 
-@given(arrivals, st.floats(1, 200), st.floats(100, 10_000))
+@given(random_arrivals, st.floats(1, 200), st.floats(100, 10_000))
 def test_no_window_exceeds_the_limits_by_more_than_the_allowed_burst(
-    coming: list[tuple[float, float]], requests_per_s: float, tokens_per_s: float
+    arrivals: list[tuple[float, float]], requests_per_s: float, tokens_per_s: float
 ) -> None:
-    left = departures(Rates(RateLimits(requests_per_s, tokens_per_s)), coming)
-    assert [at for at, _ in left] == sorted(at for at, _ in left), "in the order of coming"
+    left = departures(Rates(RateLimits(requests_per_s, tokens_per_s)), arrivals)
+    assert [at for at, _ in left] == sorted(at for at, _ in left), "in order of arrival"
     for first in range(0, len(left), 7):
         for last in range(first, len(left), 7):
-            span_s = left[last][0] - left[first][0] + 0.7  # a full bucket at the start, from which it may catch up
+            span_s = left[last][0] - left[first][0] + 0.7  # a full bucket at the start, so it may catch up
             assert last - first <= requests_per_s * span_s + 1e-6
             assert sum(tokens for _, tokens in left[first:last]) <= tokens_per_s * span_s + 1e-6
 
@@ -54,11 +54,11 @@ def test_a_limit_that_becomes_known_counts_earlier_requests() -> None:
 def test_overuse_is_waited_for_and_unused_tokens_are_returned() -> None:
     rates = Rates(RateLimits(tokens_per_s=1000))
     rates.take(100.0, 1980)
-    as_thought = rates.wait_s(100.0, 1)
+    before = rates.wait_s(100.0, 1)
     rates.correct(+99)
-    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(0.102)
+    assert rates.wait_s(100.0, 1) - before == pytest.approx(0.102)
     rates.correct(-594)
-    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(-0.51)
+    assert rates.wait_s(100.0, 1) - before == pytest.approx(-0.51)
 
 
 def test_the_users_limit_overrides_the_endpoints() -> None:

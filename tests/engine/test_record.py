@@ -1,4 +1,4 @@
-"""`run.json` says its format, and is refused where it is damaged or of a newer one; an earlier one still opens."""
+"""`run.json` states its format, and is refused if it is damaged or newer; an earlier format still opens."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a killed session came to is what its folder tells, and never what no session can come to."""
+"""The cost of a killed session is read from its folder, and impossible values are refused."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Processes that share a limit send no more than it allows, and leave nothing of it unused while one has work."""
+"""Processes that share a limit never exceed it, and use all of it while any of them has work."""
 
 import asyncio
 import heapq
@@ -41,7 +41,7 @@ async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def processes(path: Path, clock: Clock, count: int) -> list[SharedRate]:
-    """As many processes as see them: each has the file open on its own."""
+    """Simulated processes: each opens the file separately."""
     return [
         SharedRate(SqliteRateShare(path, clock), "limit", clock=clock, on_failure=_raise, off_loop=at_once)
         for _ in range(count)
@@ -53,7 +53,7 @@ def _raise(error: StorageFailed) -> None:
 
 
 def sends(shared: list[SharedRate], clock: Clock, work: list[tuple[int, float]]) -> list[tuple[float, int]]:
-    """When each process sends; `work` has, for each, its requests and the least time between two of them."""
+    """When each process sends; `work` has each one's number of requests and the minimum time between two of them."""
 
     async def run() -> list[tuple[float, int]]:
         sent: list[tuple[float, int]] = []
@@ -110,7 +110,7 @@ def test_a_process_that_dies_leaves_at_most_one_lease_unused(tmp_path: Path) -> 
     shared = processes(tmp_path / "rates", clock, 2)
     sends(shared, clock, [(200, 0.0), (200, 0.0)])
     clock.now += 10
-    sends(shared[:1], clock, [(1, 0.0)])  # takes a lease, and is gone
+    sends(shared[:1], clock, [(1, 0.0)])  # takes a lease, then dies
     times = sends(shared[1:], clock, [(100, 0.0)])
     assert times[0][0] - clock.now <= LEASE_S
 
@@ -148,7 +148,7 @@ def test_machines_share_a_limit_through_a_database(postgresql: Database) -> None
     with closing(PostgresqlRateShare(address)) as one, closing(PostgresqlRateShare(address)) as other:
         taken = [share.take(limit, 0.5) for limit in ("a", "b") for share in (one, other, one)]
     begins = [round(after.begins_at - before.begins_at, 6) for before, after in pairwise(taken)]
-    assert begins[:2] == begins[3:] == [0.5, 0.5], "one after the other, and another limit on its own"
+    assert begins[:2] == begins[3:] == [0.5, 0.5], "one after the other, and another limit independently"
     assert taken[0].begins_at == pytest.approx(taken[0].now - BURST_S, abs=0.05)
 
 

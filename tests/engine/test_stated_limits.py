@@ -1,4 +1,4 @@
-"""Limit headers have many meanings: what remains and what is refused counts, not one reading of a reset."""
+"""Limit headers have many meanings: the remaining count and refusals decide, not one reading of a reset."""
 
 import email.utils
 import math
@@ -102,7 +102,7 @@ def test_a_window_is_fully_used_and_rarely_exceeded(tmp_path: Path, limit: int, 
 
 
 def bucket(limit: int, reset: Callable[[float, float], object], burst_s: float = 1.0) -> Callable[[float], Said]:
-    """Fills by the minute, and refuses what comes faster than a second's share, as OpenAI's limits are enforced."""
+    """Refills by the minute, and refuses requests faster than a second's share, as OpenAI enforces its limits."""
     stand = {"used": 0.0, "at": 0.0, "owed": 0.0}
 
     def judge(now: float) -> Said:
@@ -119,11 +119,11 @@ def bucket(limit: int, reset: Callable[[float, float], object], burst_s: float =
 
 
 def only_in_refusals(judge: Callable[[float], Said]) -> Callable[[float], Said]:
-    """The same limit, which no answer states."""
+    """The same limit, stated only in refusals."""
 
     def judged(now: float) -> Said:
-        said = judge(now)
-        return said if said.status == 429 else Said()
+        reply = judge(now)
+        return reply if reply.status == 429 else Said()
 
     return judged
 
@@ -175,7 +175,7 @@ def test_no_wait_stated_in_headers_is_longer_than_max_wait(tmp_path: Path) -> No
     )
     assert (run.reason, run.outcomes) == (None, {"ok"})
     assert run.ended_s < 6 * 6
-    assert [event.message for event in run.told if isinstance(event, RateLimited)] == [
+    assert [event.message for event in run.events if isinstance(event, RateLimited)] == [
         "limited by: 1 request/min, stated by the endpoint"
     ]
 

@@ -1,4 +1,4 @@
-"""The gate that requests pass one at a time."""
+"""A gate that requests pass one at a time."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ def test_one_task_holds_it_at_a_time_and_every_task_not_cancelled_gets_it(
 
 
 def test_a_task_that_finds_it_free_passes_at_once_even_if_others_were_woken() -> None:
-    """A lock would make each of them wait for a round of the loop, for ever after somebody once held it for long."""
+    """With a lock, each of them would wait for a round of the loop forever after one long hold."""
 
     async def run() -> list[str]:
         turn, order = Turn(), list[str]()

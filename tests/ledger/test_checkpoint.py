@@ -1,4 +1,4 @@
-"""A checkpoint stands for the bytes that it was made of, and for no others."""
+"""A checkpoint is valid only for the bytes that it was made from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def path(tmp_path: Path, make_line: Lines) -> Path:
 
 
 def opened(path: Path) -> tuple[Ledger, list[int]]:
-    """The ledger by its checkpoint, and the rows that were decoded."""
+    """The ledger opened with its checkpoint, and the rows that were decoded."""
     decoded: list[int] = []
     ledger, _ = Ledger.open(path, on_line=lambda _, line: decoded.append(line.row), checkpoint=load_checkpoint(path))
     return ledger, decoded

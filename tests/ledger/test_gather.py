@@ -1,4 +1,4 @@
-"""Lines that are taken over from another ledger, as that one is left by its processes."""
+"""Lines are taken over from another ledger as its processes left it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_a_truncated_line_is_taken_over_once_it_is_complete(tmp_path: Path, make
     lines = [complete(make_line(row)) for row in range(3)]
     other = tmp_path / "other.jsonl"
     other.write_bytes(b"".join(lines[:2])[:-lost])
-    assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1], "only a newline is lacking, or more"
+    assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1], "only a newline is missing, or more"
     assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1]
     other.write_bytes(b"".join(lines))
     assert gathered(tmp_path) == lines

@@ -1,4 +1,4 @@
-"""The index answers as a dict would, in a fraction of its memory."""
+"""The index behaves like a dict, in a fraction of its memory."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A line reads back as what was written."""
+"""A line is read back as it was written."""
 
 from collections.abc import Callable
 
@@ -70,7 +70,7 @@ def test_an_invalid_line_is_refused(raw: bytes) -> None:
     [
         ("ok", 0.9, "ok"),
         ("ok", 0.4, "review"),
-        ("review", 0.9, "ok"),  # of an earlier version, whose threshold was another one
+        ("review", 0.9, "ok"),  # of an earlier version, with a different threshold
         ("review", 0.4, "review"),
         ("ok", None, "ok"),
         ("failed", None, "failed"),

@@ -1,4 +1,4 @@
-"""Lines as they stand in the file: what they share is stated now and then, and no line is lost with another one."""
+"""Lines in the file: shared values are stated now and then, and no line is lost with another one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_any_line_is_read_back_equal_in_order_and_by_offset(
 
 @pytest.fixture
 def usual(make_line: MakeLine) -> list[LedgerLine]:
-    """Lines of the usual length; the first one is of a request that filled the cache."""
+    """Lines of the usual length; the first one is from a request that filled the cache."""
     return [
         make_line(
             row,
@@ -139,7 +139,7 @@ def test_damage_loses_the_damaged_lines_and_no_other(
 def test_removed_lines_leave_the_others_readable(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b"".join(written(usual)[5:]))
-    assert lines_of(path) == usual[5:], "what they share is stated again further on"
+    assert lines_of(path) == usual[5:], "shared values are stated again later"
 
 
 def test_a_line_whose_shared_values_are_missing_is_damaged(tmp_path: Path, usual: list[LedgerLine]) -> None:

@@ -56,13 +56,13 @@ def test_checking_whether_the_lock_is_held_blocks_no_one(tmp_path: Path) -> None
     path = tmp_path / ".lock"
     path.touch()
 
-    def look(file: int) -> None:
+    def watch(file: int) -> None:
         while len([fd for fd in Path("/dev/fd").iterdir() if fd.exists() and fd.samefile(path)]) == 1:
-            pass  # until somebody wants it
+            pass  # until `locked` opens it too
         os.close(file)
 
-    fcntl.flock(looking := os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
-    looker = threading.Thread(target=look, args=(looking,))
-    looker.start()
+    fcntl.flock(watched := os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+    watcher = threading.Thread(target=watch, args=(watched,))
+    watcher.start()
     with locked(tmp_path):
-        looker.join()
+        watcher.join()

@@ -1,4 +1,4 @@
-"""A ledger opens after whatever happened to it, and loses no whole line."""
+"""A ledger opens whatever happened to it, and loses no complete line."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_a_ledger_truncated_anywhere_keeps_every_complete_line(
     cut = min(cut, len(whole))
     path.write_bytes(whole[:cut] + junk)
     ledger, read, torn = reopened(path)
-    lacks_newline = len(junk) <= 1 and whole[cut : cut + 1] == b"\n"  # which is put there, or back
+    lacks_newline = len(junk) <= 1 and whole[cut : cut + 1] == b"\n"  # which is added or restored
     kept = whole[: cut + lacks_newline].count(b"\n")
     assert read == lines[:kept]
     assert (torn is None) == (path.stat().st_size == cut + max(len(junk), lacks_newline))
@@ -155,7 +155,7 @@ def test_any_trailing_bytes_are_cut_off_or_refused_and_no_complete_line_is_lost(
         return
     assert read[:whole] == lines[:whole]
     kept = path.read_bytes() + (torn.read_bytes() if torn else b"")
-    assert kept in (found, found + b"\n", found[:-1] + b"\n"), "a line that lacks its newline alone is whole"
+    assert kept in (found, found + b"\n", found[:-1] + b"\n"), "a line that lacks only its newline is complete"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -229,7 +229,7 @@ def test_no_flipped_bit_changes_a_line_unnoticed(tmp_path: Path, make_line: Make
         with pytest.raises(UsageError, match=r"ledger\.jsonl: line \d is damaged"):
             list(read_lines(path))
     path.write_bytes(whole[:-1] + b"x")
-    assert [line for _, line in read_lines(path)] == lines, "a last newline that is damaged is mended"
+    assert [line for _, line in read_lines(path)] == lines, "a damaged last newline is repaired"
     assert reopened(path)[1:] == (lines, None)
     assert path.read_bytes() == whole
 

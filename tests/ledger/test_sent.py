@@ -1,4 +1,4 @@
-"""After a kill it is known what may have been billed."""
+"""After a kill, what may have been billed is known."""
 
 from collections import Counter
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_a_requests_actual_cost_replaces_its_reservation(tmp_path: Path) -> None
 
 
 def test_a_line_of_one_model_does_not_settle_requests_to_the_next(tmp_path: Path) -> None:
-    """A doubtful answer has its line; the stronger model was asked about the same row when the kill came."""
+    """A doubtful answer has its line; a request to the stronger model for the same row was in flight at the kill."""
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     for at_most in (5, 70):
@@ -204,7 +204,7 @@ def test_rewriting_leaves_out_sends_that_have_an_outcome(tmp_path: Path) -> None
 
 
 def _steps(key: str, arms: list[tuple[int, bool]]) -> list[Sent | int]:
-    """What is written about a row: of each arm its sends, what became of those that failed, and its line's attempts."""
+    """What is written about a row: each arm's sends, the outcomes of failed ones, and its line's attempts."""
     steps: list[Sent | int] = []
     for attempts, billed in arms:
         for attempt in range(1, attempts + 1):
@@ -215,10 +215,10 @@ def _steps(key: str, arms: list[tuple[int, bool]]) -> list[Sent | int]:
     return steps
 
 
-def _lost(path: Path, told: list[tuple[str, int]]) -> list[Sent]:
+def _lost(path: Path, recorded: list[tuple[str, int]]) -> list[Sent]:
     left, settled = SentLog(path).leftovers(), Counter[str]()
     assert left is not None
-    for key, attempts in told:
+    for key, attempts in recorded:
         settled[key] += attempts
     return sorted(left.unsettled(settled), key=lambda sent: (sent.key, sent.attempt))
 
@@ -234,20 +234,20 @@ def test_the_possibly_billed_sends_are_the_same_however_often_the_log_is_rewritt
     again.begin(0, "then")
     arms = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=2)
     rows = {key: _steps(key, data.draw(arms)) for key in ("a" * 32, "b" * 32)}
-    told: list[tuple[str, int]] = []
+    recorded: list[tuple[str, int]] = []
     offset = 0
     for _ in range(data.draw(st.integers(0, 12))):
         if data.draw(st.integers(0, 3)) == 0:
-            again.begin_again(len(told), {})
-            offset = len(told)
-        if not (going := [key for key, steps in rows.items() if steps]):
+            again.begin_again(len(recorded), {})
+            offset = len(recorded)
+        if not (unfinished := [key for key, steps in rows.items() if steps]):
             break
-        key = data.draw(st.sampled_from(going))
+        key = data.draw(st.sampled_from(unfinished))
         step = rows[key].pop(0)
         if isinstance(step, Sent):
             for log in (plain, again):
                 log.record(step)
         else:
-            told.append((key, step))
+            recorded.append((key, step))
             again.settle(key, step)
-    assert _lost(folder / "again.log", told[offset:]) == _lost(folder / "plain.log", told)
+    assert _lost(folder / "again.log", recorded[offset:]) == _lost(folder / "plain.log", recorded)

@@ -1,4 +1,4 @@
-"""No field of an input overwrites an answer or another field, however often results are an input again."""
+"""No input field overwrites an answer or another field, however often results are used as input again."""
 
 import io
 from typing import Any
@@ -39,7 +39,7 @@ def test_a_failed_rows_error_removes_no_field_and_the_next_runs_error_replaces_i
     again = failed_record(_row(record), RowError("timeout", None, "second"))
     assert again.keys() == record.keys()
     assert again[error_field(again)]["kind"] == "timeout"
-    assert carried_fields(_row(again), keep=None, text_fields=()) == fields, "a result does not carry old errors"
+    assert carried_fields(_row(again), keep=None, text_fields=()) == fields, "a result does not contain old errors"
 
 
 def test_headings_stay_distinct_when_they_are_made_safe() -> None:

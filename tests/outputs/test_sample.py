@@ -50,7 +50,7 @@ def test_another_seed_draws_another_sample() -> None:
 
 
 def numbered(texts: list[str], *, ids: str) -> list[Row]:
-    """Rows of an input: with ids of their own, none (then the place stands for it), or all the same."""
+    """Rows of an input: with distinct ids, none (then the position is the id), or all the same."""
     rows = []
     for n, text in enumerate(texts):
         fields: dict[str, object] = {"text": text}

@@ -1,4 +1,4 @@
-"""Only a label of the task gets through."""
+"""Only a label of the task is accepted."""
 
 import json
 from typing import Any

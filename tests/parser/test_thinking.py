@@ -1,4 +1,4 @@
-"""Only what stands behind a model's thinking is its answer."""
+"""Only the text after a model's thinking is its answer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What goes into the prefix is decided by arithmetic over prices, rows and the provider's rules of caching."""
+"""The contents of the prefix are decided from prices, row count and the provider's caching rules."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Embeddings on the wire: bodies as OpenAI defines them, and answers as servers really give them."""
+"""Embeddings on the wire: bodies as OpenAI defines them, and answers as servers send them."""
 
 from base64 import b64encode
 from typing import Any
@@ -38,7 +38,9 @@ def test_each_line_contains_one_text() -> None:
 def test_vectors_are_read_from_numbers_or_base64_in_any_order() -> None:
     as_base64 = b64encode(np.array([0.5, -2], dtype="<f4").tobytes()).decode()
     assert decoded([entry(1, [1, 2.5]), entry(0, as_base64)]) == [[0.5, -2], [1, 2.5]]
-    assert decoded([{"embedding": [1.0]}, {"embedding": [2.0]}]) == [[1.0], [2.0]], "without an index, as they stand"
+    assert decoded([{"embedding": [1.0]}, {"embedding": [2.0]}]) == [[1.0], [2.0]], (
+        "without an index, in the given order"
+    )
 
 
 def test_tokens_are_counted_as_input_tokens() -> None:

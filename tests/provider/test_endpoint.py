@@ -1,4 +1,4 @@
-"""Whom the key may be sent to without encryption: this machine, and with a warning the user's own network."""
+"""Where the key may be sent without encryption: this machine, and with a warning the user's own network."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The limits that an endpoint states are read from its headers, and nothing is made of nonsense."""
+"""The limits that an endpoint states are read from its headers, and nonsense is ignored."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Each model is asked in its own way, and an endpoint that refuses a parameter is asked in another."""
+"""Each model gets its own parameters, and parameters that an endpoint refuses are replaced or left out."""
 
 import importlib
 import inspect
@@ -107,7 +107,7 @@ def test_refused_log_probabilities_are_left_out() -> None:
 
 
 def current_models() -> list[str]:
-    """What the SDK and the price library list and nobody has announced to retire, but for models of other tasks."""
+    """Models that the SDK and the price library list and that are not being retired, except models for other tasks."""
     retired = re.findall(r'"([^"]+)"', chat_model_file().partition("Deprecated values")[2])
     current = [
         m for m in get_args(ChatModel) if m not in retired and not re.search("audio|search|pro|codex|gpt-[34]", m)
@@ -128,7 +128,9 @@ def test_each_current_model_of_the_sdk_has_a_profile_with_its_window(model: str)
     price = find_price(model)
     assert price is not None
     rates = price.tiers[0][1]
-    assert (rates.cache_write > rates.input) == profile.caching.breakpoints, "who charges for writing takes marks"
+    assert (rates.cache_write > rates.input) == profile.caching.breakpoints, (
+        "models that charge for cache writes accept marks"
+    )
 
 
 def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:

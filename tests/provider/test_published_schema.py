@@ -1,4 +1,4 @@
-"""Every request that can be sent is one of OpenAI's published specification."""
+"""Every request that can be sent conforms to OpenAI's published specification."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def broken(shape: RequestShape, model: str = "m", text: str = "Some text.", *, r
 
 
 def with_fallbacks(shape: RequestShape) -> Iterator[RequestShape]:
-    """A shape, and what comes of it as one parameter after the other is refused until none is left."""
+    """A shape, and its fallbacks as one parameter after the other is refused until none is left."""
     yield shape
     for parameter in PARAMETERS:
         tried: RequestShape | None = shape

@@ -1,4 +1,4 @@
-"""The prefix is the same bytes for every row, and a document is carried exactly."""
+"""The prefix is the same bytes for every row, and a document is sent exactly."""
 
 import orjson
 import pytest

@@ -1,4 +1,4 @@
-"""When a request is repeated, and after what wait. Nothing sleeps: waits are only noted."""
+"""When a request is retried, and after what wait. Nothing sleeps: waits are only recorded."""
 
 import asyncio
 from random import Random
@@ -18,16 +18,16 @@ REFUSED = Failure("bad_parameter", Action.ADAPT, "")
 
 
 def run(failures: list[Failure], policy: RetryPolicy | None = None, seed: int = 0) -> tuple[int, list[float], str]:
-    """(sends, waits, outcome) of a row that meets these failures and then succeeds."""
+    """(sends, waits, outcome) of a row that gets these failures and then succeeds."""
     waits: list[float] = []
-    coming = iter(failures)
+    remaining = iter(failures)
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
     async def attempt(attempts: Attempts) -> str:
         attempts.sends += 1
-        failure = next(coming, None)
+        failure = next(remaining, None)
         if failure is None:
             return "answered"
         attempts.note(failure)

@@ -1,4 +1,4 @@
-"""The SDK is loaded without its answer types, and nobody who uses it can tell."""
+"""The SDK is loaded without its answer types, and its users notice no difference."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What this machine lacks is no word of the endpoint's: named as what it is, and on no row's account."""
+"""A shortage on this machine is not an endpoint failure: it is named as such and not counted against a row."""
 
 import asyncio
 import errno
@@ -53,7 +53,7 @@ def test_other_errors_are_not_shortages_of_this_machine(error: BaseException) ->
 
 @pytest.fixture
 def no_files_left() -> Iterator[None]:
-    gc.disable()  # else it may close what an earlier test has left, and there is one again
+    gc.disable()  # otherwise it may close a file of an earlier test and free a descriptor
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))

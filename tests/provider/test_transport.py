@@ -1,4 +1,4 @@
-"""Answers over real sockets, packed, cut and placed as servers and proxies do it."""
+"""Answers over real sockets, compressed, truncated and delivered as servers and proxies do it."""
 
 import asyncio
 import gzip
@@ -22,15 +22,15 @@ ERROR = json.dumps({"error": {"message": "no such luck"}}).encode()
 
 
 def sent(reply: Reply, path: str = "/v1") -> Completion | Failure:
-    """What comes of a request that is answered so: the same as the first of a run, and behind another."""
+    """The outcome of a request with this reply: the same as the first of a run and after another one."""
     at_first = outcomes([reply], path)[-1]
     behind = outcomes([answer(), reply], path)[-1]
-    assert re.sub(r":\d+", "", str(behind)) == re.sub(r":\d+", "", str(at_first))  # but for the ports
+    assert re.sub(r":\d+", "", str(behind)) == re.sub(r":\d+", "", str(at_first))  # except for the ports
     return at_first
 
 
 def outcomes(replies: list[Reply], path: str = "/v1") -> list[Completion | Failure]:
-    """What comes of requests, one after the other, that are answered so."""
+    """The outcomes of consecutive requests with these replies."""
     with scripted(lambda asked: replies[asked.number - 1]) as endpoint:
         url = endpoint.url.removesuffix("/v1") + path
         return asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), len(replies)))
@@ -135,7 +135,7 @@ def test_an_unreadable_ca_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         caller.open()
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth", "ignore:The 'proxy_auth'")  # which the SDK uses for the first
+@pytest.mark.filterwarnings("ignore:BasicAuth", "ignore:The 'proxy_auth'")  # used by the SDK for the first request
 def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: answer()) as proxy:
         address = proxy.url.removesuffix("/v1").replace("http://", "http://user:word@")
@@ -151,14 +151,14 @@ def test_every_request_has_the_headers_that_the_sdk_set_on_the_first(monkeypatch
     with scripted(lambda _: answer()) as endpoint:
         asyncio.run(send_each(Endpoint(endpoint.url, "k", on_loopback=True), 3))
     first, *others = ({name.lower(): value for name, value in asked.headers.items()} for asked in endpoint.asked)
-    assert first.pop("connection") == "keep-alive"  # which is what HTTP/1.1 means without a word
+    assert first.pop("connection") == "keep-alive"  # the default in HTTP/1.1
     assert (first["authorization"], first["openai-organization"]) == ("Bearer k", "org-1")
     assert others == [first, first]
 
 
 def test_cookies_are_not_sent_back() -> None:
     with scripted(lambda _: replace(answer(), headers={"Set-Cookie": "server=7; path=/"})) as endpoint:
-        url = endpoint.url.replace("127.0.0.1", "localhost")  # no client keeps those of an address
+        url = endpoint.url.replace("127.0.0.1", "localhost")  # no client keeps cookies of an IP address
         asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), 3))
     assert [name for asked in endpoint.asked for name in asked.headers if name.lower() == "cookie"] == []
     assert len(endpoint.asked) == 3

@@ -1,4 +1,4 @@
-"""Token counts as endpoints report them: whatever shape they come in, never less than what may be billed."""
+"""Token counts as endpoints report them: in any format, never less than what may be billed."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def total(tokens: Any) -> dict[str, Any]:
 
 
 def counts(reported: dict[str, Any]) -> tuple[Usage, str | None]:
-    """What is read, whether or not the cache is reported."""
+    """The usage that is read, ignoring whether the cache is reported, and its flag."""
     found = read_usage(reported)
     assert found.usage is not None
     return replace(found.usage, cache_unreported_tokens=0), found.flag
@@ -48,7 +48,7 @@ THOUGHT = Usage(1_300, output_tokens=209, reasoning_tokens=200)
         (prompt(21) | completion(0, reasoning_tokens=60) | total(81), Usage(21, 0, 0, 60, 60)),
         (prompt(1_300) | completion(9) | {"prompt_cache_hit_tokens": 1_200}, Usage(1_300, 1_200, 0, 9)),
         (prompt(1_300, cache_creation_tokens=900) | completion(9), Usage(1_300, 0, 900, 9)),
-        # What came from the cache beside the rest of the input, as Anthropic has it.
+        # Cached input beside the rest of the input, as Anthropic has it.
         (
             {"input_tokens": 100, "output_tokens": 9, "cache_read_input_tokens": 1_200, "total_tokens": 1_309},
             Usage(1_300, 1_200, 0, 9),

@@ -1,4 +1,4 @@
-"""A server's wait is read where it can be, and counts as absent where it cannot."""
+"""A server's wait is read if possible, and otherwise counts as absent."""
 
 import pytest
 from hypothesis import given

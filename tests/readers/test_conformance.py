@@ -1,4 +1,4 @@
-"""Other people's collections of awkward files: see the SOURCE.md in each folder below data/."""
+"""Other projects' collections of awkward files: see the SOURCE.md in each folder below data/."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def test_csv_spectrum_files_read_as_expected(read: Any, path: Path) -> None:
 
 
 def test_json_test_suite_is_accepted_or_rejected_as_expected() -> None:
-    """Their names begin with y for yes, n for no, and i for what is up to the reader."""
+    """Names begin with y for valid, n for invalid, and i for implementation-defined."""
     accepted = {path.name: _is_accepted(path.read_bytes()) for path in JSON_TEXTS}
     assert [name for name in accepted if name[0] == ("n" if accepted[name] else "y")] == []
 

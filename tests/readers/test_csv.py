@@ -11,8 +11,8 @@ from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, resolve_inputs
 
 
-def told(rows: list[Row | Rejection]) -> list[Any]:
-    """A row as its text, a rejection as its kind and line."""
+def summary(rows: list[Row | Rejection]) -> list[Any]:
+    """Each row as its text, each rejection as its kind and line."""
     return [row.text if isinstance(row, Row) else (row.kind, row.place.line) for row in rows]
 
 
@@ -33,17 +33,17 @@ def test_a_quoted_newline_is_part_of_its_cell(read: Any) -> None:
 
 
 def test_a_quoted_delimiter_is_part_of_its_cell(read: Any) -> None:
-    assert told(read('text,n\n"a,b",1\n', "in.csv")) == ["a,b"]
+    assert summary(read('text,n\n"a,b",1\n', "in.csv")) == ["a,b"]
 
 
 def test_carriage_returns_before_newlines_are_not_part_of_the_text(read: Any) -> None:
     rows = read('id,text\r\n1,a\r\n2,"b"\r\n3,c', "in.csv")
-    assert told(rows) == ["a", "b", "c"]
+    assert summary(rows) == ["a", "b", "c"]
     assert dict(rows[1].fields) == {"id": "2", "text": "b"}
 
 
 def test_a_quote_inside_an_unquoted_cell_is_text(read: Any) -> None:
-    assert told(read('id,text\n1,ab"c\n2,5" disk"\n', "in.csv")) == ['ab"c', '5" disk"']
+    assert summary(read('id,text\n1,ab"c\n2,5" disk"\n', "in.csv")) == ['ab"c', '5" disk"']
 
 
 def test_empty_lines_are_not_rows(read: Any) -> None:
@@ -59,11 +59,11 @@ def test_a_header_may_be_quoted_and_span_lines(read: Any) -> None:
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_another_delimiter_is_detected_from_the_header(read: Any, delimiter: str) -> None:
     header = delimiter.join(["id", '"text, long"', "text"])
-    assert told(read(f"{header}\n1{delimiter}a,b{delimiter}c,d\n", "in.csv")) == ["c,d"]
+    assert summary(read(f"{header}\n1{delimiter}a,b{delimiter}c,d\n", "in.csv")) == ["c,d"]
 
 
 def test_a_comma_in_the_header_makes_the_comma_the_delimiter(read: Any) -> None:
-    assert told(read("id,text;more,text\n1,a;b,c;d\n", "in.csv")) == ["c;d"]
+    assert summary(read("id,text;more,text\n1,a;b,c;d\n", "in.csv")) == ["c;d"]
 
 
 @pytest.mark.parametrize(
@@ -93,29 +93,29 @@ def test_a_bad_record_is_rejected_with_its_bytes_and_does_not_renumber_others(
 
 def test_an_unclosed_quote_loses_no_other_row(read: Any) -> None:
     rows = read('id,text\n1,"a\n2,b\n3,"c, d"\n4,"e\nf"\n5,g\n', "in.csv")
-    assert told(rows) == [("bad_csv", 2), "b", "c, d", "e\nf", "g"]
+    assert summary(rows) == [("bad_csv", 2), "b", "c, d", "e\nf", "g"]
     assert [row.index for row in rows] == [0, 1, 2, 3, 4]
 
 
 def test_an_unclosed_quote_in_the_last_row_loses_no_other_row(read: Any) -> None:
-    assert told(read('id,text\n1,a\n2,"b\n3,c\n', "in.csv")) == ["a", ("bad_csv", 3), "c"]
+    assert summary(read('id,text\n1,a\n2,"b\n3,c\n', "in.csv")) == ["a", ("bad_csv", 3), "c"]
 
 
 def test_an_unclosed_quote_is_abandoned_at_the_limit(read: Any) -> None:
     rows = read('id,text\n1,"a\n' + "2,b\n" * 100 + '3,"c"\n', "in.csv", max_row_bytes=200)
-    assert told(rows) == [("bad_csv", 2), *["b"] * 100, "c"]
+    assert summary(rows) == [("bad_csv", 2), *["b"] * 100, "c"]
 
 
 def test_a_record_whose_second_quote_is_unclosed_is_rejected_up_to_that_line(read: Any) -> None:
     rows = read('id,text,more\n"1\n1","a","b\n2,c,d\n', "in.csv")
-    assert told(rows) == [("bad_csv", 2), "c"]
+    assert summary(rows) == [("bad_csv", 2), "c"]
     assert rows[0].message == "quote opened at column 8 of the record's line 2 is never closed"
     assert rows[0].raw == b'"1\n1","a","b'
 
 
 def test_a_line_over_the_limit_ends_an_unclosed_quote(read: Any) -> None:
     rows = read('id,text\n1,"a\n2,' + "b" * 200 + "\n3,c\n", "in.csv", max_row_bytes=100)
-    assert told(rows) == [("bad_csv", 2), ("too_large", 3), "c"]
+    assert summary(rows) == [("bad_csv", 2), ("too_large", 3), "c"]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def test_stray_quotes_in_every_line_do_not_take_quadratic_time(read: Any, line: 
 
 def test_a_cell_may_be_longer_than_the_csv_module_allows(read: Any) -> None:
     text = "word, " * 100_000
-    assert told(read(f'id,text\n1,"{text}"\n2,{"y" * 300_000}\n', "in.csv")) == [text, "y" * 300_000]
+    assert summary(read(f'id,text\n1,"{text}"\n2,{"y" * 300_000}\n', "in.csv")) == [text, "y" * 300_000]
     assert csv.field_size_limit() == 131_072
 
 
 def test_nul_is_read_as_text(read: Any) -> None:
-    assert told(read("id,text\n1,a\0b\n", "in.csv")) == ["a\0b"]
+    assert summary(read("id,text\n1,a\0b\n", "in.csv")) == ["a\0b"]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column(read: Any) -> None:
@@ -194,11 +194,11 @@ def test_missing_cells_and_empty_extra_cells_are_tolerated(read: Any, line: str,
 
 
 def test_rows_of_empty_cells_are_skipped(read: Any) -> None:
-    assert told(read("id,text\n1,a\n,\n,,\n2,b\n,\n", "in.csv")) == ["a", "b"]
+    assert summary(read("id,text\n1,a\n,\n,,\n2,b\n,\n", "in.csv")) == ["a", "b"]
 
 
 def test_a_header_that_ends_in_cr_above_lines_that_do_not_is_one_line(read: Any) -> None:
-    assert told(read("id,text\r1,one\n2,two\r\n", "in.csv")) == ["one", "two"]
+    assert summary(read("id,text\r1,one\n2,two\r\n", "in.csv")) == ["one", "two"]
 
 
 @pytest.mark.parametrize("end", ["\r", "\r\r\n", "\n", "\r\n"])
@@ -213,7 +213,7 @@ def test_all_line_endings_are_recognized(read: Any, end: str, name: str) -> None
 def test_damage_within_an_open_quote_is_reported_once(read: Any) -> None:
     packed = gzip.compress(b'id,text\n1,a\n2,"b\n' + bytes(range(32, 127)) * 3 + b'"\n')
     rows = read(packed[:-30], "in.csv.gz")
-    assert told(rows) == ["a", ("bad_gzip", 3)]
+    assert summary(rows) == ["a", ("bad_gzip", 3)]
     assert rows[1].raw.startswith(b'2,"b')
 
 

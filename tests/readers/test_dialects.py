@@ -1,4 +1,4 @@
-"""Tables in the dialects and encodings that people's programs write, by detection and by what the user says."""
+"""Tables in the dialects and encodings that programs write, detected or given by the user."""
 
 import csv
 import io
@@ -100,9 +100,9 @@ JAPANESE = "id,text\n1,プリンタが燃えています\n2,荷物が届きま�
     ("text", "encoding"),
     [(GERMAN, "cp1252"), (JAPANESE, "shift_jis"), (GERMAN, "utf-16"), (GERMAN, "utf-16-le"), (JAPANESE, "utf-32")],
 )
-@pytest.mark.parametrize("said", ["auto", None])
-def test_a_text_is_read_in_its_encoding(read: Any, text: str, encoding: str, said: str | None) -> None:
-    rows = read(text.encode(encoding), "in.csv", encoding=said or encoding)
+@pytest.mark.parametrize("given_encoding", ["auto", None])
+def test_a_text_is_read_in_its_encoding(read: Any, text: str, encoding: str, given_encoding: str | None) -> None:
+    rows = read(text.encode(encoding), "in.csv", encoding=given_encoding or encoding)
     assert [row.text for row in rows] == [line[2:] for line in text.splitlines()[1:]]
 
 
@@ -158,8 +158,8 @@ def test_csv_module_output_in_any_dialect_is_read_back_with_its_options(
         writer.writerows([("text", "note"), *rows])
     except csv.Error:
         assume(not "something has to be escaped, and nothing escapes")
-    said = "none" if quoting == csv.QUOTE_NONE and escape is None else quote
-    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=said, escape=escape or "none")
+    quote_option = "none" if quoting == csv.QUOTE_NONE and escape is None else quote
+    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=quote_option, escape=escape or "none")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "in.csv")
         path.write_bytes(written.getvalue().encode())

@@ -1,4 +1,4 @@
-"""Folders whose files are one document each, and text files by themselves."""
+"""Folders whose files are one document each, and single text files."""
 
 import gzip
 import os
@@ -187,7 +187,7 @@ def test_a_text_file_is_read_by_lines_on_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "input_format_option"),
     [
         ("id\ttext\n1\tx\n2\ty\n3\tz\n", "tsv"),
         ("id,text,n\n1,x,1\n2,y,1\n3,z,1\n", "csv"),
@@ -195,11 +195,11 @@ def test_a_text_file_is_read_by_lines_on_request() -> None:
         ('{"text": "x"}\n{"text": "y"}\n', "json"),
     ],
 )
-def test_a_text_file_that_looks_like_a_table_is_refused(content: str, said: str) -> None:
+def test_a_text_file_that_looks_like_a_table_is_refused(content: str, input_format_option: str) -> None:
     put({"a.txt": content})
     error = refusal("a.txt")
-    assert f"--input-format {said}" in (error.hint or "")
-    assert len(rows_of("a.txt", input_format=said)) >= 2
+    assert f"--input-format {input_format_option}" in (error.hint or "")
+    assert len(rows_of("a.txt", input_format=input_format_option)) >= 2
     assert texts_of("a.txt", input_format="txt") == {"a.txt": content}
 
 

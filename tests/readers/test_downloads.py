@@ -1,4 +1,4 @@
-"""A file on a web server comes whole or not at all, once, and a part goes on only as the same file."""
+"""A file on a web server is downloaded completely or not at all, once, and a part is resumed only as the same file."""
 
 import gzip
 from collections.abc import Callable, Iterator

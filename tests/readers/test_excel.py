@@ -36,7 +36,7 @@ def saved(book: Any) -> bytes:
 
 
 def with_part(data: bytes, name: str, before: bytes, after: bytes) -> bytes:
-    """The workbook with something else in one of its files."""
+    """The workbook with a replacement in one of its files."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
         for one in old.namelist():

@@ -1,4 +1,4 @@
-"""The text of HTML pages, as people see it in a browser."""
+"""The text of HTML pages, as a browser shows it."""
 
 from typing import Any
 

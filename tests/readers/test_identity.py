@@ -1,4 +1,4 @@
-"""An input is known by its bytes, however they come."""
+"""An input is identified by its bytes, however they are chunked."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ STATUS = Path(os.devnull).stat()
 
 
 def read(content: bytes, cuts: list[int], *known: int) -> WholeRead:
-    """What is kept of a content that comes in pieces, cut at these places."""
+    """The identity of a content that is read in chunks, split at these offsets."""
     kept: dict[Input, WholeRead] = {}
     watch = IdentityWatch(kept, lambda _: frozenset(known))
     places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})

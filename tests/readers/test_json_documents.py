@@ -1,4 +1,4 @@
-"""JSON that is not one object a line: the same rows, with their lines, and damage costs only its own row."""
+"""JSON that is not one object a line: the same rows, with their lines, and damage loses only its own row."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def lines_of(content: bytes) -> list[int]:
 
 
 def written(rows: list[Any]) -> Iterator[str]:
-    """The same rows in the ways in which programs write them."""
+    """The same rows in the layouts that programs write."""
     yield json.dumps(rows)
     yield json.dumps(rows, indent=2)
     yield json.dumps(rows, indent=0)

@@ -109,7 +109,7 @@ def test_arbitrary_bytes_below_a_header_do_no_harm(content: bytes, name: str, li
     try:
         rows = read_file(header + content, name, max_row_bytes=max(limit, len(header)))
     except UsageError as refused:
-        assert "--encoding" in (refused.hint or ""), "most of it is in another encoding"  # noqa: PT017 - a refusal is one of two right outcomes
+        assert "--encoding" in (refused.hint or ""), "most of it is in another encoding"  # noqa: PT017 - a refusal is one of two valid outcomes
         return
     assert [row.index for row in rows] == list(range(len(rows)))
     lines = content.count(b"\n") + 1

@@ -1,4 +1,4 @@
-"""The text is found by what is in the fields: the longest prose, with the title above it."""
+"""The text is found by the contents of the fields: the longest prose, with the title above it."""
 
 import json
 from typing import Any

@@ -20,16 +20,16 @@ from pathlib import Path
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs, spooled
 options = ReaderOptions(input_format=sys.argv[2] or None)
 (item,) = resolve_inputs(["-"], options)
-def tell(choice):
+def announce(choice):
     print(choice.text_fields, flush=True)
-for row in read_rows([spooled(item, Path(sys.argv[1]))], options, on_fields=tell):
+for row in read_rows([spooled(item, Path(sys.argv[1]))], options, on_fields=announce):
     print(row.index, row.place, getattr(row, "text", None) or row.kind, flush=True)
 """
 
 
 @contextmanager
 def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """A process that tells the rows of its standard input, as soon as they come."""
+    """A process that prints the rows of its standard input as soon as they arrive."""
     with subprocess.Popen(
         [sys.executable, "-c", READER, str(spool), input_format], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -39,7 +39,7 @@ def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[byt
 
 @contextmanager
 def given(content: bytes) -> Iterator[None]:
-    """The content on a pipe that is this process's standard input."""
+    """The content on a pipe as this process's standard input."""
     before = os.dup(0)
     end, start = os.pipe()
     os.dup2(end, 0)
@@ -60,7 +60,7 @@ def write_all(file: int, content: bytes) -> None:
 
 
 def rows_read(content: bytes, spool: Path, input_format: str | None = None) -> list[str]:
-    """What `READER` prints, given the content."""
+    """The output of `READER` for the content."""
     options = ReaderOptions(input_format=input_format)
     lines: list[str] = []
     with given(content):
@@ -156,7 +156,7 @@ def test_the_complete_rows_of_an_unfinished_copy_are_read(tmp_path: Path, conten
         process.stdin.flush()
         part = tmp_path / "stdin.part"
         wait_until(lambda: part.exists() and part.read_bytes() == content)
-    assert not spool.exists(), "a copy that is not whole does not look as if it were"
+    assert not spool.exists(), "an unfinished copy is not taken for a complete one"
     assert copied(spool, "jsonl" if content.startswith(b"{") else "csv") == whole
 
 

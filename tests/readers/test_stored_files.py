@@ -1,4 +1,4 @@
-"""A file in a bucket comes whole or not at all, also where its connections are lost or another file takes its place."""
+"""A file in a bucket is downloaded completely or not at all, even if connections are lost or the file is replaced."""
 
 import ssl
 import sys
@@ -31,7 +31,7 @@ def fetch(server: FileServer, file: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def started(file: Path, size: int, tag: str) -> None:
-    """What a killed program has left."""
+    """The partial download that a killed program left."""
     file.with_name("spool.part").write_bytes(BODY[:size])
     file.with_name("spool.part.json").write_text(f'{{"etag": "\\"{tag}\\"", "size": {len(BODY)}}}')
 

@@ -129,13 +129,13 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(b'{"text": "a"}\n' * 100)
     with path.open("r+b") as growing:
-        growing.truncate(2**40)  # a hole that nothing could read to its end
+        growing.truncate(2**40)  # a hole too large to read to its end
     rows = read_rows(resolve_inputs([str(path)], ReaderOptions()), ReaderOptions())
     assert next(rows).index == 0
 
 
 def peak_bytes_of_reading(path: Path, **options: Any) -> int:
-    """The most memory that the rows of a file take while they pass by."""
+    """Peak memory of reading the rows of a file."""
     reading = ReaderOptions(**options)
     inputs = resolve_inputs([str(path)], reading)
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""The ways to a web server: proxies, certificates, addresses as people write them."""
+"""Access to web servers: proxies, certificates, and addresses as users write them."""
 
 import ssl
 from pathlib import Path

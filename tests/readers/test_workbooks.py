@@ -1,4 +1,4 @@
-"""Spreadsheets: what people see in the first sheet."""
+"""Spreadsheets: the displayed values of the first sheet."""
 
 import gzip
 import io
@@ -58,7 +58,7 @@ def test_library_warnings_are_suppressed_without_a_lasting_filter(read: Any) -> 
     book = openpyxl.Workbook()
     book.active.append(["id", "text", "opened"])
     book.active.append([1, "It is broken.", 10**10])
-    book.active["C2"].number_format = "yyyy-mm-dd"  # beyond all dates, of which openpyxl warns
+    book.active["C2"].number_format = "yyyy-mm-dd"  # out of range for dates, so openpyxl warns
     file = io.BytesIO()
     book.save(file)
     before = list(warnings.filters)

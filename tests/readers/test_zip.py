@@ -26,7 +26,7 @@ each_method = pytest.mark.parametrize("method", METHODS)
 
 
 class Pipe:
-    """Where nothing is seen of but what was written."""
+    """An unseekable stream that only collects what is written."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -39,7 +39,7 @@ class Pipe:
 
 
 def zipped(files: dict[str, bytes], method: str = "deflate", *, is_streamed: bool = False) -> bytes:
-    """An archive; streamed as one is that was written into a pipe, with sizes behind the data."""
+    """An archive; if streamed, written as into a pipe, with sizes after the data."""
     file: Any = Pipe() if is_streamed else io.BytesIO()
     with zipfile.ZipFile(file, "w", METHODS[method]) as archive:
         for name, data in files.items():

@@ -1,4 +1,4 @@
-"""However a run is divided, killed and divided anew: in the end it is the run that it would have been undivided."""
+"""However a run is divided, killed and redivided, its result equals that of the undivided run."""
 
 import shutil
 import threading
@@ -42,7 +42,7 @@ ROWS = 30
 
 @pytest.fixture(scope="module")
 def undivided(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run with texts that come twice, rows that cannot be read and a sample."""
+    """A run with duplicate texts, unreadable rows and a sample."""
     folder = tmp_path_factory.mktemp("undivided")
     rows: list[Any] = documents(ROWS)
     rows[7:7] = [rows[3], b"no JSON", {**rows[5], "id": 5}, {"id": "empty", "text": ""}]
@@ -53,9 +53,9 @@ def undivided(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @dataclass(frozen=True)
 class Session:
-    """One session on a shard, or on the whole run (`number` 0), which comes to an end after `answers` rows.
+    """One session on a shard, or on the whole run (`number` 0), which ends after `answers` rows.
 
-    Of these, the first `fails` fail. It is killed where it leaves a request in flight or half a line.
+    Of these, the first `fails` fail. It is killed if it leaves a request in flight or a torn line.
     """
 
     total: int
@@ -101,7 +101,7 @@ class Divided:
         record_whole(self.whole, self.record)
 
     def run(self, session: Session, name: str) -> None:
-        """A session as `classify` does it, up to its end or its kill."""
+        """A session like one of `classify`, until it ends or is killed."""
         if session.number == 0:
             with whole_locked(self.whole, lambda _: None):
                 self._work(self.whole, None, session, name)
@@ -120,7 +120,7 @@ class Divided:
 
     def _work(self, folder: RunFolder, shard: Shard | None, session: Session, name: str) -> None:
         record, sent = self.record.model_copy(update={"shard": shard}), SentLog(folder.sent_log)
-        self._check_what_was_lost(folder, sent)
+        self._check_lost_requests(folder, sent)
         ledger, _ = Ledger.open(folder.ledger, on_line=lambda *_: None)
         record.save(folder)
         sent.begin(ledger.size, name)
@@ -141,8 +141,8 @@ class Divided:
             with folder.ledger.open("ab") as file:
                 file.write(complete(self._line(left[0], fails=False))[: session.torn])
 
-    def _check_what_was_lost(self, folder: RunFolder, sent: SentLog) -> None:
-        """Lines that were taken over since are no answers to what a killed session has sent."""
+    def _check_lost_requests(self, folder: RunFolder, sent: SentLog) -> None:
+        """Lines that were taken over later do not answer requests that a killed session sent."""
         if (left := sent.leftovers()) is None:
             return
         settlement = actual_spend(left.started_at, str(folder.path))
@@ -167,7 +167,7 @@ class Divided:
 
 @pytest.fixture
 def folder(undivided: RunFolder) -> Iterator[Path]:
-    """Beside the undivided run: failed rows name their file by its way from there."""
+    """Beside the undivided run: failed rows name their file by its relative path."""
     folder = undivided.path.with_name("divided")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -187,7 +187,7 @@ def test_any_division_gives_the_result_of_the_undivided_run(
         run.run(last, f"2026-11-25T00:00:{number:02}Z-{number}")
     summary = merge_run(folder, Observer(), Tolerance(count=2))
     assert summary.exit_code == 0
-    assert set(run.asked.values()) == {1}, "no answer is paid twice"
+    assert set(run.asked.values()) == {1}, "no answer is paid for twice"
     for name in VIEWS:
         assert (folder / name).read_bytes() == (undivided.path / name).read_bytes(), name
     lines = Counter(line.to_record() for _, line in read_lines(run.whole.ledger))

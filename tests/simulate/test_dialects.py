@@ -1,4 +1,4 @@
-"""Each maker that the offline endpoint plays: its words mean what llmbatch takes them for, its limits are read."""
+"""Each provider that the offline endpoint imitates: its errors are classified as intended, its limits are read."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ MEANINGS = {
     "bad_parameter": {"bad_parameter"},
     "flex_unavailable": {"overloaded"},
 }
-"""What llmbatch must take each fault for, whoever words it."""
+"""The failure kinds that llmbatch must give each fault, in any provider's wording."""
 
 
 def judged(reply: Reply) -> Failure:
@@ -52,7 +52,7 @@ def judged(reply: Reply) -> Failure:
 @pytest.mark.parametrize(("dialect", "kind"), ERRORS, ids=lambda part: getattr(part, "name", part))
 def test_each_providers_error_wording_is_classified_as_the_fault(dialect: Dialect, kind: str) -> None:
     reply = dialect.in_its_words(Reply(400, b"", kind=kind), FACTS)
-    assert not any(f"<{place}>".encode() in reply.body for place in FACTS), "every place is filled in"
+    assert not any(f"<{place}>".encode() in reply.body for place in FACTS), "every placeholder is filled in"
     failure = judged(reply)
     assert failure.kind in MEANINGS[kind], failure
     if kind == "context_length" and b"8192" in reply.body:
@@ -112,8 +112,8 @@ def test_a_dialect_is_sourced_and_its_finish_reasons_are_known(dialect: Dialect)
     assert dialect.maker
     assert dialect.source
     endings = {"stop": Ending.WHOLE, "length": Ending.CUT}
-    for reason, said in dialect.finish.items():
-        assert ending_of(said) in (endings.get(reason), Ending.FILTERED, Ending.REFUSED)
+    for reason, finish_reason in dialect.finish.items():
+        assert ending_of(finish_reason) in (endings.get(reason), Ending.FILTERED, Ending.REFUSED)
 
 
 def test_the_documentation_lists_every_dialect() -> None:
@@ -160,7 +160,7 @@ def test_limits_can_be_stated_in_another_providers_headers(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fault", "said"),
+    ("name", "fault", "expected"),
     [
         ("tgi", "loading", "Model gpt-4o-mini is currently loading"),
         ("llama.cpp", "loading", "Loading model"),
@@ -170,10 +170,10 @@ def test_limits_can_be_stated_in_another_providers_headers(kind: str) -> None:
         ("vllm", "server_error", "BadRequestError"),
     ],
 )
-def test_a_fault_is_worded_as_the_provider_words_it(name: str, fault: str, said: str) -> None:
+def test_a_fault_is_worded_as_the_provider_words_it(name: str, fault: str, expected: str) -> None:
     async def scenario(endpoint: Endpoint) -> str:
         with pytest.raises(openai.APIStatusError) as caught:
             await endpoint.ask()
         return caught.value.response.text
 
-    assert said in on_endpoint(scenario, f"{fault}@1", dialect=name)
+    assert expected in on_endpoint(scenario, f"{fault}@1", dialect=name)

@@ -28,7 +28,7 @@ def test_similar_texts_have_similar_vectors(options: dict[str, Any]) -> None:
     answer = embedded(TEXTS, **options)
     assert [one.index for one in answer.data] == [0, 1, 2]
     assert answer.usage.prompt_tokens == answer.usage.total_tokens > 10
-    if options.get("encoding_format") != "base64":  # the SDK leaves to its caller what was asked for by name
+    if options.get("encoding_format") != "base64":  # the SDK does not decode an explicitly requested format
         near, far, other = [one.embedding for one in answer.data]
         assert cosine(near, near) == pytest.approx(1, abs=1e-3)
         assert cosine(near, far) > cosine(near, other) + 0.2

@@ -9,7 +9,7 @@ from tests.simulate.endpoint import Endpoint, on_endpoint
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0

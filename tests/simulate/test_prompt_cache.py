@@ -11,7 +11,7 @@ from tests.simulate.endpoint import DOCUMENTS, LONG_TASK, TASK, Endpoint, on_end
 
 
 def marked(document: str, *, task: Task = LONG_TASK) -> dict[str, Any]:
-    """What a request changes to mark its prefix's end."""
+    """The request changes that mark the end of its prefix."""
     system, user = question(document, task=task)["messages"]
     part = {"type": "text", "text": system["content"], "prompt_cache_breakpoint": {"mode": "explicit"}}
     return {
@@ -22,7 +22,7 @@ def marked(document: str, *, task: Task = LONG_TASK) -> dict[str, Any]:
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -45,7 +45,7 @@ def test_a_prefix_is_cached_in_steps_of_128_once_it_was_answered() -> None:
         return [await details(endpoint, document) for document in DOCUMENTS[:3]]
 
     first, second, third = on_endpoint(scenario)
-    assert first == (0, 0), "an older model writes for nothing"
+    assert first == (0, 0), "cache writes of an older model are free"
     assert second == third
     assert second[0] >= 1024
     assert second[0] % 128 == 0

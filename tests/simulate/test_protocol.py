@@ -260,7 +260,7 @@ def test_log_probabilities_spell_the_answer_and_match_it() -> None:
         assert token.token in [top.token for top in token.top_logprobs]
         assert len(token.top_logprobs) <= 3
         assert sum(math.exp(top.logprob) for top in token.top_logprobs) <= 1 + 1e-9
-    assert min(token.logprob for token in tokens) < -0.01, "somewhere the labels part"
+    assert min(token.logprob for token in tokens) < -0.01, "somewhere the labels diverge"
 
 
 @pytest.mark.parametrize(

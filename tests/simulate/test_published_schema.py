@@ -1,4 +1,4 @@
-"""What the offline endpoint answers, and how it refuses, is as OpenAI's published specification has it."""
+"""The offline endpoint's answers and refusals follow OpenAI's published specification."""
 
 from typing import Any
 

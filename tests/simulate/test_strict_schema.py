@@ -1,4 +1,4 @@
-"""Strict schemas are refused where OpenAI refuses them, in its words."""
+"""Strict schemas are refused as OpenAI refuses them, in its words."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def refusal(schema: dict[str, Any], name: str = "answer") -> str:
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "expected"),
     [
         ({"type": "object", "properties": {}}, "In context=(), 'additionalProperties' is required to be supplied and"),
         (an_object({"x": TEXT}, additionalProperties=True), "'additionalProperties' is required"),
@@ -74,10 +74,10 @@ def refusal(schema: dict[str, Any], name: str = "answer") -> str:
         (an_object({"x" * 120_001: TEXT}), "Expected at most 120000 characters"),
     ],
 )
-def test_schemas_that_strict_outputs_do_not_support_are_refused(schema: dict[str, Any], said: str) -> None:
+def test_schemas_that_strict_outputs_do_not_support_are_refused(schema: dict[str, Any], expected: str) -> None:
     message = refusal(schema)
     assert message.startswith("Invalid schema for response_format 'answer': ")
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(

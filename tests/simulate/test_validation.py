@@ -119,8 +119,8 @@ def test_reasoning_models_take_their_own_parameters() -> None:
     )
 
 
-@pytest.mark.parametrize(("limit", "said"), [(50, "you requested"), (9, "your messages resulted in")])
-def test_a_request_beyond_the_window_is_refused(limit: int, said: str) -> None:
+@pytest.mark.parametrize(("limit", "expected"), [(50, "you requested"), (9, "your messages resulted in")])
+def test_a_request_beyond_the_window_is_refused(limit: int, expected: str) -> None:
     async def scenario(endpoint: Endpoint) -> openai.BadRequestError:
         usage = (await endpoint.ask(max_tokens=9)).usage
         assert usage is not None
@@ -132,7 +132,7 @@ def test_a_request_beyond_the_window_is_refused(limit: int, said: str) -> None:
     error = on_endpoint(scenario, window=400)
     assert (error.param, error.code) == ("messages", "context_length_exceeded")
     assert "maximum context length is 400 tokens" in error.message
-    assert said in error.message
+    assert expected in error.message
 
 
 def test_the_models_window_applies_if_none_is_configured() -> None:

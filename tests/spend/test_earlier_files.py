@@ -1,4 +1,4 @@
-"""Files of earlier versions come to what they came to then, whatever totals are called in the code."""
+"""Files of earlier versions give the same totals as they did then, whatever totals are called in the code."""
 
 import shutil
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""One session's part of a day's cap: taken as needed, given back, under way over midnight."""
+"""One session's part of a day's cap: leased as needed, returned, and in use across midnight."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ MORNING = datetime(2026, 11, 26, 0, 0, 1, tzinfo=UTC)
 
 
 class Session:
-    """A daily limit whose clocks stand still until they are set."""
+    """A daily limit whose clocks a test sets."""
 
     def __init__(self, store: SpendStore, cap: int, name: str = "a") -> None:
         self.now = EVENING
@@ -104,7 +104,7 @@ async def test_a_stalled_session_is_not_waited_for_forever(store: SpendStore) ->
 async def test_unneeded_budget_is_returned(store: SpendStore) -> None:
     session = Session(store, cap=10_000)
     day = await session.limit.reserve(10)
-    assert store.total("real", day).charged_nanousd == 160, "room for sixteen"
+    assert store.total("real", day).charged_nanousd == 160, "room for sixteen requests"
     session.limit.settle(day, 10, 7)
     await session.limit.beat({})
     await session.limit.beat({})
@@ -121,7 +121,7 @@ async def test_leases_grow_while_they_are_used_up_quickly_so_that_the_store_is_c
 
 
 class Worker:
-    """One of several processes that label a run together."""
+    """One of several processes that work on a run together."""
 
     def __init__(self, store: SpendStore, cap: int, name: str, came_to: int = 0) -> None:
         info = SessionInfo(name, WHOLE_RUN, f"/r/{name[0]}", "m", "t", "p", leased=True, started_at="2026-11-25")
@@ -162,7 +162,7 @@ async def test_the_resuming_worker_settles_a_killed_workers_lease(store: SpendSt
     held = store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd
     assert held > 10
     other = Worker(store, 1_000, "b1")
-    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == held, "nobody else can"
+    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == held, "no other worker can"
     resumed = Worker(store, 1_000, "a2", came_to=10)
     assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == 10
     assert (other.limit.spent_nanousd, resumed.limit.spent_nanousd) == (0, 10)

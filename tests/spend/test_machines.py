@@ -1,4 +1,4 @@
-"""The book of several machines: changes one at a time, and a connection that is lost."""
+"""The spend book shared by several machines: serialized changes, and lost connections."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -51,7 +51,7 @@ def test_only_the_next_session_on_a_folder_settles_a_killed_one(postgresql: Data
         settle_dead(book, lambda *_: Settlement({}, 40))
         assert (book.total("real", DAY).charged_nanousd, book.sign_of_life(one.id).is_held()) == (100, True)
         postgresql.execute("update llmbatch_sessions set seen_at = seen_at - interval '2 minutes'")
-        assert not book.sign_of_life(one.id).is_held(), "nobody waits for it"
+        assert not book.sign_of_life(one.id).is_held(), "no one waits for it"
         assert book.unsettled("real", DAY, DAY) == [(one.id, one.run, 70)]
         figures = {DAY: UsageTotals(rows=1, priced_nanousd=40)}
         settle_dead(book, lambda *_: Settlement(figures, 40), ours=one.run)

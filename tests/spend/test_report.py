@@ -1,4 +1,4 @@
-"""Where a rise comes from: groups beside the period before, and nothing left out."""
+"""Where an increase comes from: groups beside the previous period, and nothing left out."""
 
 import io
 from datetime import date
@@ -34,11 +34,11 @@ def path(store: SpendStore) -> Path:
     cheap = UsageTotals(
         rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, priced_nanousd=10_000_000_000
     )
-    dear = UsageTotals(
+    expensive = UsageTotals(
         rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, priced_nanousd=14_000_000_000
     )
     spent(store, "2026-11-05", "small", "/gone", cheap)
-    spent(store, "2026-11-12", "small", "/gone", dear)
+    spent(store, "2026-11-12", "small", "/gone", expensive)
     spent(
         store,
         "2026-11-13",
@@ -107,8 +107,8 @@ def test_no_store_is_created_if_nothing_was_spent(tmp_path: Path) -> None:
 def test_a_period_is_thirty_days_up_to_today_by_default(
     since: date | None, until: date | None, days: tuple[str, str]
 ) -> None:
-    meant = period(since, until, today=date(2026, 11, 25))
-    assert (meant.since.isoformat(), meant.until.isoformat()) == days
+    parsed = period(since, until, today=date(2026, 11, 25))
+    assert (parsed.since.isoformat(), parsed.until.isoformat()) == days
 
 
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:

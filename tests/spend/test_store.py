@@ -1,4 +1,4 @@
-"""The store: private, shared, and honest about what it does not know."""
+"""The store: private, shared, and explicit about what it does not know."""
 
 import sqlite3
 from contextlib import closing
@@ -62,7 +62,7 @@ def test_a_live_session_is_never_settled(store: SpendStore) -> None:
     assert store.total("real", DAY).held == {one.id: 200}
     lock.release()
     settle_dead(store, lambda *_: None)
-    assert store.total("real", DAY).held == {one.id: 200}, "what cannot be told stays charged"
+    assert store.total("real", DAY).held == {one.id: 200}, "what cannot be determined stays charged"
     settle_dead(store, lambda *_: Settlement({DAY: UsageTotals(rows=1, priced_nanousd=7)}, 7))
     total = store.total("real", DAY)
     assert (total.spent_nanousd, total.charged_nanousd, total.held) == (7, 7, {})
@@ -159,7 +159,7 @@ def filled(path: Path) -> None:
     store.close()
 
 
-def says(path: Path) -> tuple[object, ...]:
+def contents(path: Path) -> tuple[object, ...]:
     with closing(SpendStore(path)) as store:
         by = tuple(store.sums(column, "real", DAY, DAY) for column in ("day", "model", "run", "prompt"))
         return store.total("real", DAY), by, store.open_sessions(), store.unsettled("real", DAY, DAY)
@@ -168,12 +168,12 @@ def says(path: Path) -> tuple[object, ...]:
 def test_no_flipped_bit_changes_its_contents_unnoticed(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    whole, expected, chance = path.read_bytes(), says(path), Random(1)
+    whole, expected, chance = path.read_bytes(), contents(path), Random(1)
     used = [place for place, byte in enumerate(whole) if byte]
     for place in chance.sample(used, min(len(used), FLIPS)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
         try:
-            found = says(path)
+            found = contents(path)
         except StorageFailed:
             continue
         assert found == expected, place
@@ -182,10 +182,10 @@ def test_no_flipped_bit_changes_its_contents_unnoticed(tmp_path: Path) -> None:
 def test_a_store_of_format_1_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    expected = says(path)
+    expected = contents(path)
     with closing(sqlite3.connect(path)) as db:
         db.executescript(FORMAT_1)
-    assert says(path) == expected
+    assert contents(path) == expected
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA.format,)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'old%'").fetchone() == (0,)
@@ -194,7 +194,7 @@ def test_a_store_of_format_1_is_migrated(tmp_path: Path) -> None:
 def test_a_store_of_format_2_is_migrated_and_a_damaged_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    expected = says(path)
+    expected = contents(path)
     had = [name for name in SCHEMA.summed["spend"] if name != "cache_unreported_tokens"]
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.create_function("row_checksum", -1, checksum, deterministic=True)
@@ -203,11 +203,11 @@ def test_a_store_of_format_2_is_migrated_and_a_damaged_one_is_not(tmp_path: Path
         db.execute("PRAGMA user_version = 2")
     damaged = tmp_path / "damaged.sqlite3"
     damaged.write_bytes(path.read_bytes())
-    assert says(path) == expected
+    assert contents(path) == expected
     with closing(sqlite3.connect(damaged, isolation_level=None)) as db:
         db.execute("UPDATE spend SET input_tokens = input_tokens + 1")
     with pytest.raises(StorageFailed, match="fail their checksums"):
-        says(damaged)
+        contents(damaged)
 
 
 FLIPS = 100
