@@ -88,7 +88,7 @@ def test_values_of_sqlite_have_their_stored_type_whatever_the_column_type(sqlite
     assert rows == [[1, 1.5], ["two", None], ["/w==", "1.50x"], [2**62, "Infinity"]]
 
 
-def test_text_that_is_not_utf_8_damages_its_own_row_alone(sqlite: sqlite3.Connection) -> None:
+def test_text_that_is_not_utf_8_damages_only_its_own_row(sqlite: sqlite3.Connection) -> None:
     (first, second) = rows_of(
         address_of(sqlite), "select cast(x'41ff\"' as text), 1 union all select 'ok', 2".replace('"', "22")
     )

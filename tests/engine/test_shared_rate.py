@@ -72,7 +72,7 @@ def sends(shared: list[SharedRate], clock: Clock, work: list[tuple[int, float]])
     return asyncio.run(run())
 
 
-def check_kept(times: list[float]) -> None:
+def check_within_limit(times: list[float]) -> None:
     """A bucket that holds one second's worth never overflows."""
     level, before = PER_S, times[0]
     for at in times:
@@ -90,7 +90,7 @@ def test_all_processes_together_keep_the_limit_whatever_each_has_to_send(
 ) -> None:
     clock = Clock()
     times = sends(processes(tmp_path_factory.mktemp("rate") / "rates", clock, len(work)), clock, work)
-    check_kept([at for at, _ in times])
+    check_within_limit([at for at, _ in times])
     alone_s = max(count * gap_s for count, gap_s in work)
     together_s = sum(count for count, _ in work) / PER_S
     assert times[-1][0] - times[0][0] <= max(alone_s, together_s) + alone_s * 0.5 + len(work) * LEASE_S + 0.5
@@ -199,7 +199,7 @@ def test_a_schedule_from_before_a_reboot_is_not_waited_for(tmp_path: Path, monke
     assert SqliteRateShare(path, lambda: 5.0).take("limit", 1.0).begins_at == pytest.approx(5.0 - BURST_S)
 
 
-def check_a_much_lower_limit_does_not_hold_the_next_run(share: RateShare) -> None:
+def check_a_much_lower_limit_does_not_delay_the_next_run(share: RateShare) -> None:
     share.take("limit", 60_000.0)
     taken = share.take("limit", 0.1)
     assert taken.begins_at - taken.now == pytest.approx(102.4, abs=1)
@@ -207,12 +207,12 @@ def check_a_much_lower_limit_does_not_hold_the_next_run(share: RateShare) -> Non
 
 def test_a_much_lower_limit_does_not_delay_the_next_run_for_hours(tmp_path: Path) -> None:
     with closing(SqliteRateShare(tmp_path / "rates")) as share:
-        check_a_much_lower_limit_does_not_hold_the_next_run(share)
+        check_a_much_lower_limit_does_not_delay_the_next_run(share)
 
 
 def test_a_much_lower_limit_in_a_database_does_not_delay_the_next_run(postgresql: Database) -> None:
     with closing(PostgresqlRateShare(parse_address(postgresql.address))) as share:
-        check_a_much_lower_limit_does_not_hold_the_next_run(share)
+        check_a_much_lower_limit_does_not_delay_the_next_run(share)
 
 
 def test_each_machine_has_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def written(lines: list[LedgerLine]) -> list[bytes]:
     return [writer.encode(line) for line in lines]
 
 
-def test_a_usual_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None:
+def test_a_typical_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None:
     for rows in (60, 600):
         assert len(b"".join(written(usual[:rows]))) / rows < 350
 

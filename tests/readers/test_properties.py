@@ -1,4 +1,4 @@
-"""What holds for all inputs, as far as hypothesis can find."""
+"""Properties of all inputs, checked with hypothesis."""
 
 import csv
 import io

@@ -146,7 +146,7 @@ def test_an_unusable_file_fails_its_batch_and_costs_nothing(change: Any, code: s
     ("fault", "status", "code"),
     [("batch_expire@1", "expired", "batch_expired"), ("batch_cancel[done=0.25]@1", "cancelled", "batch_cancelled")],
 )
-def test_a_batch_that_ends_early_keeps_what_was_answered(fault: str, status: str, code: str) -> None:
+def test_a_batch_that_ends_early_keeps_its_answers(fault: str, status: str, code: str) -> None:
     batch, output, errors = on_endpoint(lambda endpoint: finished(endpoint.client, lines()), fault)
     assert batch.status == status
     assert len(output) == (2 if status == "expired" else 1)

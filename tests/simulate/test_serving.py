@@ -94,7 +94,7 @@ def test_a_port_that_is_in_use_is_reported() -> None:
     asyncio.run(scenario())
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_disconnects_leaves_nothing_running(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         simulator = Simulator(SimulatorSettings(latency_s=5.0, faults=(parse_fault("drip@1"),)))
         url = await simulator.start()
