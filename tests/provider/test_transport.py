@@ -78,7 +78,7 @@ def test_a_refusal_that_cannot_be_decompressed_keeps_its_status(encoding: str) -
     assert (failure.kind, failure.status, failure.wait_s) == ("rate_limit", 429, 3.0)
 
 
-def test_an_answer_that_cannot_be_decompressed_is_a_failure() -> None:
+def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
     failure = sent(Reply(200, b"\x0b\x02\x80\x00", {"content-encoding": "br"}))
     assert isinstance(failure, Failure)
     assert failure.kind == "not_a_completion"

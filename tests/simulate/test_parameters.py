@@ -10,7 +10,7 @@ from llmbatch.simulate.parameters import PARAMETERS, check_parameters
 from llmbatch.simulate.reply import RefusedError
 
 
-def test_the_table_has_the_same_parameters_as_the_sdk() -> None:
+def test_the_table_has_the_parameters_that_the_sdk_has() -> None:
     assert set(CompletionCreateParamsNonStreaming.__annotations__) | {"stream"} == set(PARAMETERS)
 
 
