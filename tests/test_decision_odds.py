@@ -1,4 +1,4 @@
-"""How probable true, false and numbers are in an answer, by their tokens' log-probabilities."""
+"""The probability of true, false and numbers in an answer, from its tokens' log-probabilities."""
 
 import json
 import math
@@ -53,14 +53,14 @@ SPACE = TASK.label_space
         ([token('{"urgent":'), token("true", 0.2, maybe=0.6, false=0.1)], 0.2),
     ],
 )
-def test_a_decision_is_made_where_its_word_begins(tokens: list[TokenLogprob], true: float) -> None:
+def test_a_decision_is_made_at_the_first_token_of_its_value(tokens: list[TokenLogprob], true: float) -> None:
     decision = AnswerTokens([*tokens, token("}")]).decision("urgent")
     assert decision is not None
     assert decision.true == pytest.approx(true, abs=1e-5)
 
 
 @pytest.mark.parametrize("content", ['{"other":true}', '{"urgent":true,"x":{"urgent":false}}', '{"urgent":"yes"}', ""])
-def test_what_is_not_there_once_is_not_measured(content: str) -> None:
+def test_a_value_that_does_not_occur_exactly_once_is_not_measured(content: str) -> None:
     tokens = AnswerTokens([token(content)] if content else [])
     assert tokens.decision("urgent") is None
     assert tokens.number("urgent") is None

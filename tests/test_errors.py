@@ -1,4 +1,4 @@
-"""Errors as other programs meet them."""
+"""Errors as library users see them."""
 
 import copy
 import pickle
@@ -25,6 +25,6 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_is_the_same_in_another_process(error: LLMBatchError) -> None:
+def test_an_error_survives_pickling(error: LLMBatchError) -> None:
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (str(other), vars(other), other.exit_code) == (str(error), vars(error), error.exit_code)

@@ -1,4 +1,4 @@
-"""Numbers come back as they were read, wherever they stand."""
+"""Numbers are written back as they were read, at any position."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ texts = st.recursive(
 @example('{"a":-0,"b":"-0"}')
 @example('{"a":0,"b":" -0,"}')
 @example(f"[{'9' * 40},1E5,1.50]")
-def test_any_value_is_written_as_it_was_read(text: str) -> None:
+def test_any_value_is_written_back_as_it_was_read(text: str) -> None:
     assert dump_line(parse_json(text.encode())) == text.encode() + b"\n"
 
 
@@ -46,24 +46,24 @@ def test_a_number_is_a_number_and_keeps_its_literal_in_copies(literal: str) -> N
 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "1" + "0" * 400, "NaN", "01", "1.", ".5", "+1", "1e"])
-def test_what_is_beyond_a_number_is_refused(literal: str) -> None:
+def test_numbers_out_of_range_are_refused(literal: str) -> None:
     with pytest.raises(BadRow, match="is not JSON"):
         parse_json(f'{{"a": {literal}}}'.encode())
 
 
-def test_what_is_nested_as_deep_as_it_can_be_read_is_written() -> None:
+def test_values_at_the_maximum_nesting_depth_are_written() -> None:
     for innermost in ("1", "1E5", "9" * 40):
         text = "[" * 500 + innermost + "]" * 500
         assert dump_line(parse_json(text.encode())) == text.encode() + b"\n"
 
 
-def test_what_is_no_json_is_not_written() -> None:
+def test_values_that_are_not_json_are_not_written() -> None:
     for value in (object(), {1, 2}, float("nan")):
         with pytest.raises((TypeError, ValueError)):
             dump_line({"a": value, "b": 10**40})
 
 
-def test_a_number_has_an_order_and_a_hash_as_floats_have() -> None:
+def test_numbers_compare_and_hash_like_floats() -> None:
     assert Number("1.50") == 1.5
     assert hash(Number("1.50")) == hash(1.5)
     assert Number("-0") < Number("1E5")

@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, and those that belong together all or none."""
+"""Files are written completely or not at all, and files of a group all or none."""
 
 import ast
 import errno
@@ -30,7 +30,7 @@ from llmbatch.runs.ledger.sent import SentLog
 from tests.e2e.program import REPOSITORY
 
 
-def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failing_block_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError), replacing(path) as file:
@@ -38,8 +38,8 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: 
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "old")]
 
 
-def test_a_long_lived_process_remembers_no_file_that_it_has_replaced(tmp_path: Path) -> None:
-    before = set(files._being_written)  # by blocks that other tests have left open
+def test_a_long_lived_process_keeps_no_state_for_replaced_files(tmp_path: Path) -> None:
+    before = set(files._being_written)  # by blocks that other tests left open
     for content in (b"new", b"newer"):
         with replacing(tmp_path / "a") as file:
             file.write(content)
@@ -53,7 +53,7 @@ def test_a_long_lived_process_remembers_no_file_that_it_has_replaced(tmp_path: P
     assert not files._being_written - before
 
 
-def test_files_that_belong_together_are_replaced_all_or_none(tmp_path: Path) -> None:
+def test_files_of_a_group_are_replaced_all_or_none(tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in "ab"}
     with replacing_together(paths) as opened:
         for name, file in opened.items():
@@ -66,13 +66,13 @@ def test_files_that_belong_together_are_replaced_all_or_none(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_what_is_written_is_private_to_its_user(tmp_path: Path) -> None:
+def test_written_files_are_private_to_their_user(tmp_path: Path) -> None:
     with replacing(tmp_path / "a") as file:
         file.write(b"x")
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path) -> None:
     full = Path("/dev/full")
     with pytest.raises(StorageFailed, match="No space left") as caught, storing(tmp_path), full.open("wb", 0) as file:
         file.write(b"x")
@@ -117,7 +117,7 @@ OPENINGS: list[Callable[[Path], object]] = [
 
 @pytest.mark.parametrize("opening", OPENINGS)
 @pytest.mark.parametrize("plant", [link, hard_link, pipe, folder, device])
-def test_what_is_no_file_of_ones_own_is_refused_and_left_as_it_is(
+def test_a_path_that_is_not_the_users_own_file_is_refused_and_left_unchanged(
     tmp_path: Path, plant: Callable[[Path, Path], None], opening: Callable[[Path], object]
 ) -> None:
     victim, path = tmp_path / "victim", tmp_path / "run" / "name"
@@ -130,7 +130,7 @@ def test_what_is_no_file_of_ones_own_is_refused_and_left_as_it_is(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_link_that_leads_nowhere_is_not_followed_either(tmp_path: Path) -> None:
+def test_a_dangling_link_is_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "name-1"
     path.symlink_to(tmp_path / "planted")
     with pytest.raises(UsageError, match="symbolic link"):
@@ -156,13 +156,13 @@ def test_another_user_s_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_what_sqlite_puts_beside_a_database_is_looked_at_too(tmp_path: Path, suffix: str) -> None:
+def test_sqlite_side_files_are_checked_too(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"spend.sqlite3{suffix}").symlink_to(tmp_path / "victim")
     with pytest.raises(UsageError, match="symbolic link"):
         check_database(tmp_path / "spend.sqlite3")
 
 
-def test_looking_at_a_database_takes_no_lock_away_from_who_uses_it(tmp_path: Path) -> None:
+def test_checking_a_database_releases_no_lock_of_its_user(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -174,14 +174,16 @@ def test_looking_at_a_database_takes_no_lock_away_from_who_uses_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("plant", [link, pipe, folder, device])
-def test_reading_follows_no_link_and_waits_for_no_pipe(tmp_path: Path, plant: Callable[[Path, Path], None]) -> None:
+def test_reading_follows_no_link_and_does_not_block_on_a_pipe(
+    tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
     (tmp_path / "victim").write_text("secret")
     plant(tmp_path / "name", tmp_path / "victim")
     with pytest.raises(UsageError, match="where a file is expected"):
         open_to_read(tmp_path / "name")
 
 
-def test_what_killed_processes_left_beside_goes_and_what_is_in_use_stays(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_processes_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
     left_over = tmp_path / ".llmbatch-0123456789abcdef.new"
     left_over.write_text("half")
     similar = tmp_path / ".llmbatch-0123456789abcdef.new.txt"
@@ -193,7 +195,7 @@ def test_what_killed_processes_left_beside_goes_and_what_is_in_use_stays(tmp_pat
     os.close(fd)
 
 
-def test_people_s_own_files_keep_their_permissions(tmp_path: Path) -> None:
+def test_the_users_own_files_keep_their_permissions(tmp_path: Path) -> None:
     path = tmp_path / "task.toml"
     path.write_text("old")
     path.chmod(0o640)

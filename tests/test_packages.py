@@ -1,4 +1,4 @@
-"""The packages of the program form a building: who may import whom goes one way, from the command line down to data."""
+"""The packages of the program form layers: imports only go from the command line down to the data."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import llmbatch
 
 ROOT = Path(llmbatch.__file__).parent
-FLOORS = (
+LAYERS = (
     "core",
     "databases",
     "stats",
@@ -32,8 +32,8 @@ FLOORS = (
     "cli",
     "api",
 )
-"""From the ground up: a package imports from those before it, and from itself."""
-MOST_ARROWS = 120
+"""From the lowest up: a package imports only from those before it, and from itself."""
+MOST_EDGES = 120
 
 
 @cache
@@ -44,36 +44,36 @@ def imports() -> tuple[tuple[str, str, str], ...]:
 
 def _imports() -> Iterator[tuple[str, str, str]]:
     for file in ROOT.rglob("*.py"):
-        room = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        package = file.relative_to(ROOT).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module is not None:
                 names = [node.module if node.module != "llmbatch" else f"llmbatch.{a.name}" for a in node.names]
             for name in names:
                 root, _, rest = name.partition(".")
-                if root == "llmbatch" and rest and (other := rest.partition(".")[0]) != room:
-                    yield str(file.relative_to(ROOT)), room, other
+                if root == "llmbatch" and rest and (other := rest.partition(".")[0]) != package:
+                    yield str(file.relative_to(ROOT)), package, other
 
 
-def test_every_package_has_its_floor() -> None:
+def test_every_package_has_a_layer() -> None:
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
-    assert packages == set(FLOORS)
+    assert packages == set(LAYERS)
 
 
-def test_imports_go_down_only() -> None:
+def test_imports_only_go_to_lower_layers() -> None:
     upwards = [
         f"{file} imports {other}"
-        for file, room, other in imports()
-        if room in FLOORS and other in FLOORS and FLOORS.index(other) > FLOORS.index(room)
+        for file, package, other in imports()
+        if package in LAYERS and other in LAYERS and LAYERS.index(other) > LAYERS.index(package)
     ]
     assert upwards == []
 
 
-def test_the_building_stays_simple() -> None:
-    arrows = {(room, other) for _, room, other in imports() if room in FLOORS and other in FLOORS}
-    assert len(arrows) < MOST_ARROWS
+def test_the_import_graph_stays_simple() -> None:
+    edges = {(package, other) for _, package, other in imports() if package in LAYERS and other in LAYERS}
+    assert len(edges) < MOST_EDGES
 
 
-def test_no_file_is_too_long_to_read() -> None:
+def test_no_file_is_too_long() -> None:
     long = {str(file.relative_to(ROOT)): n for file in ROOT.rglob("*.py") if (n := file.read_text().count("\n")) > 400}
     assert long == {}

@@ -17,7 +17,7 @@ counts = st.integers(0, 400_000)
 
 @given(plain=counts, cached=counts, written=counts, output=counts)
 @pytest.mark.parametrize("model", ["gpt-6-luna", "gpt-4o-mini", "gpt-6.1-sol"])
-def test_a_cost_agrees_with_the_price_librarys(model: str, plain: int, cached: int, written: int, output: int) -> None:
+def test_a_cost_agrees_with_the_price_library(model: str, plain: int, cached: int, written: int, output: int) -> None:
     usage = Usage(plain + cached + written, cached, written, output)
     price = find_price(model)
     assert price is not None
@@ -35,12 +35,12 @@ def test_a_cost_agrees_with_the_price_librarys(model: str, plain: int, cached: i
     assert Decimal(price.cost_nanousd(usage)) - 1 < exact <= price.cost_nanousd(usage)
 
 
-def test_the_users_own_price_is_taken() -> None:
+def test_the_users_own_price_is_used() -> None:
     assert parse_price("0.1,0.01,0.5").cost_nanousd(Usage(1_000_000, 500_000, 0, 1_000_000)) == 555_000_000
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,2", "a,b,c", "1,2,-3", "1,2,nan", "1,2,3,4,5", "inf,0,0"])
-def test_what_is_no_price_is_refused(text: str) -> None:
+def test_an_invalid_price_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not three or four amounts"):
         parse_price(text)
 
@@ -49,12 +49,12 @@ def test_an_unknown_model_has_no_price() -> None:
     assert find_price("nobodys-model-9000") is None
 
 
-def test_an_answer_by_an_unknown_name_is_priced_as_what_was_asked() -> None:
+def test_an_answer_of_an_unknown_model_is_priced_as_the_requested_model() -> None:
     book = PriceBook(None)
     assert book.price("weird-name", asked="gpt-6-luna") == find_price("gpt-6-luna")
 
 
-def test_a_fourth_amount_is_the_price_of_a_cache_write() -> None:
+def test_a_fourth_number_is_the_price_of_a_cache_write() -> None:
     written = Usage(1_000_000, cache_write_tokens=1_000_000)
     assert [parse_price(text).cost_nanousd(written) for text in ("0.1,0.01,0.5", "0.1,0.01,0.5,0.125")] == [
         10**8,
@@ -77,7 +77,7 @@ def test_a_fourth_amount_is_the_price_of_a_cache_write() -> None:
         ("gpt-6-luna", None, PriceSource.PUBLISHED),
     ],
 )
-def test_ones_own_server_costs_nothing_unless_it_is_a_proxy(
+def test_a_local_server_costs_nothing_unless_it_is_a_proxy(
     model: str, base_url: str | None, source: PriceSource | None
 ) -> None:
     price = find_price(model, base_url)
@@ -86,11 +86,11 @@ def test_ones_own_server_costs_nothing_unless_it_is_a_proxy(
 
 
 @pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://8.8.8.8/v1", "https://internal.example.com/v1"])
-def test_a_public_host_is_nobodys_own(url: str) -> None:
+def test_a_public_host_is_not_local(url: str) -> None:
     assert not is_self_hosted(url)
 
 
-def test_answers_that_may_wait_cost_half_where_that_is_published() -> None:
+def test_batch_answers_cost_half_where_that_is_published() -> None:
     usage = Usage(1000, output_tokens=100)
     prices = find_price("gpt-6-luna"), find_price("gpt-6-luna", service_tier="batch")
     assert [price.cost_nanousd(usage) for price in prices if price] == [150_000, 75_000]

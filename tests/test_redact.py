@@ -1,4 +1,4 @@
-"""No secret leaves, also where a server echoes it."""
+"""Secrets are removed from messages, even if a server echoes them."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.redact import Redactor
 
-KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
+KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no recognizable format
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
         "the key begins with hunter2-hu and so on",
     ],
 )
-def test_keys_are_taken_out(text: str) -> None:
+def test_keys_are_removed(text: str) -> None:
     shown = Redactor(("hunter2-hunter2",))(text)
     assert "[redacted]" in shown
     assert not any(secret in shown for secret in ("abcdefgh", "wxyz", "secret-token", "c2Vj", "hunter2"))
@@ -53,7 +53,7 @@ def test_keys_are_taken_out(text: str) -> None:
         base64.b64encode(KEY.encode()).decode(),
     ],
 )
-def test_a_key_is_found_however_it_is_written(written: str) -> None:
+def test_a_key_is_found_in_any_encoding(written: str) -> None:
     shown = Redactor((KEY,)).hide(f"before {written} after")
     assert shown.startswith("before ")
     assert shown.rstrip("=").endswith(" after")
@@ -62,12 +62,12 @@ def test_a_key_is_found_however_it_is_written(written: str) -> None:
 
 
 @given(st.text(alphabet="0a1b/2c3d+4e5f=", max_size=60), st.integers(0, len(KEY) - 8), st.integers(8, len(KEY)))
-def test_no_eight_characters_of_a_key_are_left_in_a_message(around: str, start: int, length: int) -> None:
+def test_no_eight_consecutive_characters_of_a_key_remain_in_a_message(around: str, start: int, length: int) -> None:
     shown = Redactor((KEY,))(f"{around}{KEY[start : start + length]}{around}", longest=10_000)
     assert not [piece for at in range(len(KEY) - 7) if (piece := KEY[at : at + 8]) in shown]
 
 
-def test_what_holds_no_secret_is_left_as_it_is() -> None:
+def test_text_without_a_secret_is_left_unchanged() -> None:
     redact = Redactor(("my-business-key",))
     assert redact.hide("sk-learn-question about business ***") == "sk-learn-question about business ***"
     assert redact.hide("my-business-key") == "[redacted]"
@@ -84,7 +84,7 @@ def test_what_holds_no_secret_is_left_as_it_is() -> None:
         *("sk-xxxxxxxxxxxxxxxx", "00000000000", "********"),
     ],
 )
-def test_what_is_too_short_or_stands_for_a_key_is_in_no_text_a_secret(key: str) -> None:
+def test_short_and_placeholder_keys_are_not_treated_as_secrets(key: str) -> None:
     text = f"an answer that holds {key} online, offline, none tested"
     redact = Redactor((key, "hunter2-hunter2"))
     assert redact.hide(text) == text
@@ -92,6 +92,6 @@ def test_what_is_too_short_or_stands_for_a_key_is_in_no_text_a_secret(key: str) 
 
 
 @pytest.mark.parametrize("endless", ["x", "\\", "%25", "eyJ-", "sk-", "*", "://", KEY[:9] + " "])
-def test_an_endless_message_is_cut_in_no_time(endless: str) -> None:
+def test_a_very_long_message_is_truncated_quickly(endless: str) -> None:
     assert len(Redactor((KEY,))(endless * 300_000)) <= 500
     Redactor((KEY,)).hide(endless * 100_000)

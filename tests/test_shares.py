@@ -14,5 +14,5 @@ def test_a_share_is_a_percentage_or_a_fraction(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "%", "x", "nan", "nan%", "inf", "-1%", "101%", "1.01", "90%%", "90"])
-def test_what_is_neither_is_none(text: str) -> None:
+def test_invalid_text_is_not_a_share(text: str) -> None:
     assert share_of(text) is None

@@ -1,4 +1,4 @@
-"""The store of answers: what is in it comes back, it keeps to its limit, and what is wrong with it is said."""
+"""The answer cache: answers are read back, its size limit holds, and errors are reported."""
 
 import os
 import sqlite3
@@ -50,12 +50,12 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[AnswerStore]:
     opened.close()
 
 
-def test_an_answer_comes_back_as_it_was_kept(store: AnswerStore) -> None:
+def test_an_answer_is_read_back_as_it_was_stored(store: AnswerStore) -> None:
     store.add({key(1): ANSWER}, limit_bytes=ROOMY)
     assert store.look_up([key(1), key(2)]) == {key(1): ANSWER}
 
 
-def test_an_answer_is_stored_by_the_names_of_the_first_version(store: AnswerStore) -> None:
+def test_an_answer_is_stored_under_the_field_names_of_the_first_version(store: AnswerStore) -> None:
     store.add({key(1): ANSWER}, limit_bytes=ROOMY)
     with closing(sqlite3.connect(store.path)) as connection:
         ((raw,),) = connection.execute("SELECT answer FROM answers")
@@ -69,14 +69,14 @@ def test_a_later_answer_replaces_an_earlier_one(store: AnswerStore) -> None:
     assert store.look_up([key(1)]) == {key(1): other}
 
 
-def test_answers_beyond_an_age_are_not_given(store: AnswerStore, clock: Clock) -> None:
+def test_answers_older_than_the_maximum_age_are_not_returned(store: AnswerStore, clock: Clock) -> None:
     store.add({key(1): ANSWER}, limit_bytes=ROOMY)
     clock.now += 10 * DAY_S
     assert store.look_up([key(1)], max_age_days=9) == {}
     assert store.look_up([key(1)], max_age_days=11) == {key(1): ANSWER}
 
 
-def test_past_its_limit_it_gives_up_what_was_used_longest_ago(store: AnswerStore, clock: Clock) -> None:
+def test_beyond_its_limit_it_evicts_the_least_recently_used_answers(store: AnswerStore, clock: Clock) -> None:
     limit = 1_000_000
     for group in range(8):
         clock.now += 60
@@ -96,7 +96,7 @@ def test_its_files_are_private(store: AnswerStore) -> None:
     assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
 
 
-def test_figures_and_removal_by_age(store: AnswerStore, clock: Clock) -> None:
+def test_statistics_and_removal_by_age(store: AnswerStore, clock: Clock) -> None:
     store.add({key(1): ANSWER}, limit_bytes=ROOMY)
     clock.now += 3 * DAY_S
     store.add({key(2): replace(ANSWER, model="other")}, limit_bytes=ROOMY)
@@ -109,16 +109,16 @@ def test_figures_and_removal_by_age(store: AnswerStore, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"not a database, by any means" * 100, "not a database"), (None, "directory")]
+    ("content", "message"), [(b"not a database, by any means" * 100, "not a database"), (None, "directory")]
 )
-def test_what_is_no_store_is_said(tmp_path: Path, content: bytes | None, says: str) -> None:
+def test_a_path_that_is_not_a_store_is_reported(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "answers.sqlite"
     path.mkdir() if content is None else path.write_bytes(content)
-    with pytest.raises(StoreUnusableError, match=says):
+    with pytest.raises(StoreUnusableError, match=message):
         AnswerStore(path)
 
 
-def test_a_store_of_another_form_is_left_alone(store: AnswerStore) -> None:
+def test_a_store_of_another_format_is_left_alone(store: AnswerStore) -> None:
     connection = sqlite3.connect(store.path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
@@ -126,7 +126,7 @@ def test_a_store_of_another_form_is_left_alone(store: AnswerStore) -> None:
         AnswerStore(store.path)
 
 
-def test_a_store_that_somebody_holds_is_given_up(store: AnswerStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_store_is_given_up(store: AnswerStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmbatch.cache.store._BUSY_S", 0.01)
     other = AnswerStore(store.path)
     holder = sqlite3.connect(store.path, isolation_level=None)
@@ -138,7 +138,7 @@ def test_a_store_that_somebody_holds_is_given_up(store: AnswerStore, monkeypatch
     assert store.look_up([key(1)]) == {key(1): ANSWER}, "each sees what the other wrote"
 
 
-def test_a_store_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+def test_a_store_that_another_process_is_creating_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -181,7 +181,7 @@ def test_no_flipped_bit_changes_an_answer(tmp_path: Path) -> None:
             assert store.figures().by_model.keys() <= {ANSWER.model}, place
 
 
-def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
+def test_a_store_of_format_1_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     with closing(sqlite3.connect(path)) as db:
         db.executescript(

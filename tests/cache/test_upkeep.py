@@ -1,4 +1,4 @@
-"""A store's user sees what is in it, and gets rid of it, also where it is damaged."""
+"""Users can inspect and clear the answer cache, even if it is damaged."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from llmbatch.core.errors import UsageError
 DAMAGED = b"not a database, by any means" * 100
 
 
-def test_where_there_is_no_store_there_is_nothing(tmp_path: Path) -> None:
+def test_without_a_store_there_is_nothing(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     assert (store_figures(path).answers, clear_store(path)) == (0, 0)
     assert not path.exists()
 
 
-def test_a_damaged_store_is_told_and_can_be_cleared(tmp_path: Path) -> None:
+def test_a_damaged_store_is_reported_and_can_be_cleared(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     path.write_bytes(DAMAGED)
     with pytest.raises(UsageError, match="not a database"):
@@ -25,7 +25,7 @@ def test_a_damaged_store_is_told_and_can_be_cleared(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_somebody_elses_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "thesis.doc"
     path.write_bytes(DAMAGED)
     with pytest.raises(UsageError, match="left alone"):

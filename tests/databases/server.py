@@ -1,4 +1,4 @@
-"""A real PostgreSQL in a folder of its own, on a Unix socket alone; stopped after the tests."""
+"""A real PostgreSQL in its own folder, on a Unix socket only; stopped after the tests."""
 
 import fcntl
 import os
@@ -40,7 +40,7 @@ class PostgresqlServer:
 
 @dataclass(frozen=True)
 class Database:
-    """One database, and what tests do with it."""
+    """One database, and operations for tests."""
 
     address: str = field(repr=False)
     name: str = ""
@@ -72,7 +72,7 @@ class Database:
 
 @dataclass(frozen=True)
 class SqliteDatabase(Database):
-    """The same with a file."""
+    """The same for an SQLite file."""
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement; its rows, if it has any."""
@@ -86,7 +86,7 @@ class SqliteDatabase(Database):
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> PostgresqlServer:
-    """One for all tests, which the first to need it starts."""
+    """One server for all tests, started on first use."""
     if not _INSTALLED:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     pytest.importorskip("psycopg")
@@ -119,7 +119,7 @@ def _start(folder: Path) -> None:
 
 def _run(folder: Path, program: str, *arguments: str) -> None:
     owner: dict[str, Any] = {}
-    if os.geteuid() == 0:  # as which the server refuses to run
+    if os.geteuid() == 0:  # the server refuses to run as root
         user, group = _nobody()
         owner = {"user": user, "group": group, "extra_groups": []}
     subprocess.run(
@@ -135,7 +135,7 @@ def _nobody() -> tuple[int, int]:
 
 @pytest.fixture
 def postgresql(postgresql_server: PostgresqlServer, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database of the test's own."""
+    """A database for one test."""
     name = f"test_{abs(hash(request.node.nodeid))}"
     yield postgresql_server.created(name)
     Database(postgresql_server.address("postgres")).execute(f'drop database "{name}" with (force)')

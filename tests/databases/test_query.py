@@ -1,4 +1,4 @@
-"""A query's rows come as they stand in the database, and nothing is written to it, whatever the query says."""
+"""A query's rows are read as stored in the database, and nothing is written to it, whatever the query contains."""
 
 import signal
 import sqlite3
@@ -24,7 +24,7 @@ ENDLESS = "with recursive n (i) as (select 1 union all select i + 1 from n) sele
 
 
 def rows_of(address: str, query: str) -> list[bytes]:
-    """The rows in JSON."""
+    """The rows as JSON."""
     with query_result(parse_address(address), query) as result:
         return [orjson.dumps(row) for row in result.rows]
 
@@ -81,14 +81,14 @@ def test_other_types_of_postgresql(postgresql: Database) -> None:
     ]
 
 
-def test_values_of_sqlite_are_those_that_are_stored_whatever_the_column_says(sqlite: sqlite3.Connection) -> None:
+def test_values_of_sqlite_have_their_stored_type_whatever_the_column_type(sqlite: sqlite3.Connection) -> None:
     sqlite.execute("create table t (n integer, d decimal(9, 2))")
     sqlite.executemany("insert into t values (?, ?)", [(1, 1.5), ("two", None), (b"\xff", "1.50x"), (2**62, 9e999)])
     rows = [orjson.loads(row) for row in rows_of(address_of(sqlite), "select * from t")]
     assert rows == [[1, 1.5], ["two", None], ["/w==", "1.50x"], [2**62, "Infinity"]]
 
 
-def test_text_that_is_not_utf_8_damages_its_own_row_alone(sqlite: sqlite3.Connection) -> None:
+def test_text_that_is_not_utf_8_damages_only_its_own_row(sqlite: sqlite3.Connection) -> None:
     (first, second) = rows_of(
         address_of(sqlite), "select cast(x'41ff\"' as text), 1 union all select 'ok', 2".replace('"', "22")
     )
@@ -151,7 +151,7 @@ def test_a_query_that_would_write_to_sqlite_is_refused(sqlite: sqlite3.Connectio
         "values (1);",
     ],
 )
-def test_whatever_reads_sqlite_is_run(sqlite: sqlite3.Connection, query: str) -> None:
+def test_any_query_that_only_reads_sqlite_is_run(sqlite: sqlite3.Connection, query: str) -> None:
     for statement in (
         "create virtual table found using fts5(body)",
         "insert into found values ('the server crashed')",
@@ -166,7 +166,7 @@ def test_whatever_reads_sqlite_is_run(sqlite: sqlite3.Connection, query: str) ->
     ]
 
 
-def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_whole(
+def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_usable(
     sqlite: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, start = [], Thread.start
@@ -184,8 +184,8 @@ def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_whole(
     assert not thread.is_alive()
 
 
-def test_a_signal_is_heard_though_it_does_not_end_the_wait_for_a_query(sqlite: sqlite3.Connection) -> None:
-    """As one that comes in the instant in which the wait begins."""
+def test_a_signal_is_handled_although_it_does_not_end_the_wait_for_a_query(sqlite: sqlite3.Connection) -> None:
+    """Like a signal that arrives at the instant in which the wait begins."""
     main = threading.get_ident()
 
     def names_of(frame: FrameType) -> set[str]:
@@ -202,7 +202,7 @@ def test_a_signal_is_heard_though_it_does_not_end_the_wait_for_a_query(sqlite: s
     interrupting.join()
 
 
-def test_two_statements_are_none(postgresql: Database, sqlite: sqlite3.Connection) -> None:
+def test_two_statements_are_refused(postgresql: Database, sqlite: sqlite3.Connection) -> None:
     postgresql.execute("create table t as select 1 as id")
     for address in (postgresql.address, address_of(sqlite)):
         with pytest.raises(UsageError, match=r"one statement|multiple commands"):
@@ -210,7 +210,7 @@ def test_two_statements_are_none(postgresql: Database, sqlite: sqlite3.Connectio
     assert postgresql.execute("select id from t") == [(1,)]
 
 
-def test_the_databases_own_words_are_shown(postgresql: Database, sqlite: sqlite3.Connection) -> None:
+def test_the_databases_own_error_message_is_shown(postgresql: Database, sqlite: sqlite3.Connection) -> None:
     with pytest.raises(
         UsageError, match=r'^postgresql://app@/test_\d+\?host=\S+: the query failed: .*column "tex" does'
     ):
@@ -221,7 +221,7 @@ def test_the_databases_own_words_are_shown(postgresql: Database, sqlite: sqlite3
         rows_of(address_of(sqlite), "select tex from sqlite_master")
 
 
-def test_a_database_without_a_query_shows_its_tables(postgresql: Database, sqlite: sqlite3.Connection) -> None:
+def test_an_address_without_a_query_shows_the_tables(postgresql: Database, sqlite: sqlite3.Connection) -> None:
     assert "no tables" in query_wanted(parse_address(postgresql.address)).message
     for run in (postgresql.execute, sqlite.execute):
         run("create table tickets (id int); " if run == postgresql.execute else "create table tickets (id int)")
@@ -241,13 +241,13 @@ def test_a_query_is_one_snapshot(postgresql: Database) -> None:
 
 
 @pytest.mark.parametrize("address", ["sqlite://my.db", "sqlite:///", "sqlite:///:memory:", "mysql://u:secret@h/d"])
-def test_addresses_that_are_none(address: str) -> None:
+def test_invalid_addresses_are_refused(address: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_address(address)
     assert "secret" not in f"{refused.value.message}{refused.value.hint}"
 
 
-def test_bytes_that_are_not_utf_8_are_refused(sqlite: sqlite3.Connection) -> None:
+def test_an_address_that_is_not_utf_8_is_refused(sqlite: sqlite3.Connection) -> None:
     for address, query in ((address_of(sqlite), "select '\udcff'"), ("postgresql://h/\udcff", "select 1")):
         with pytest.raises(UsageError, match="not valid UTF-8"):
             rows_of(address, query)
@@ -265,7 +265,7 @@ def test_bytes_that_are_not_utf_8_are_refused(sqlite: sqlite3.Connection) -> Non
         ("postgresql://?service=nightly", "postgresql://?service=nightly"),
     ],
 )
-def test_a_name_has_no_secrets(address: str, name: str) -> None:
+def test_a_displayed_name_contains_no_secrets(address: str, name: str) -> None:
     parsed = parse_address(address)
     assert (parsed.name, "secret" in repr(parsed)) == (name, False)
 
@@ -279,7 +279,7 @@ def test_a_server_that_refuses_shows_no_password(postgresql: Database) -> None:
         assert "wrongsecret" not in f"{refused.value.message}{refused.value.hint}"
 
 
-def test_what_an_address_lacks_comes_from_where_libpq_takes_it(
+def test_missing_parts_of_an_address_come_from_libpqs_sources(
     postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = postgresql.address.partition("host=")[2]
@@ -295,12 +295,12 @@ def test_what_an_address_lacks_comes_from_where_libpq_takes_it(
     assert row_of("postgresql://?service=nightly", "select current_database()") == [postgresql.name]
 
 
-def test_a_connection_that_breaks_is_one_line(postgresql: Database) -> None:
+def test_a_broken_connection_is_a_one_line_error(postgresql: Database) -> None:
     with pytest.raises(UsageError, match="the query failed: terminating connection due to administrator command"):
         rows_of(postgresql.address, "select pg_terminate_backend(pg_backend_pid())")
 
 
-def test_postgresql_without_the_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgresql_without_the_extra_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
         UsageError, match=r"(?m)^connecting to postgresql://h/d needs psycopg, which is not installed$"

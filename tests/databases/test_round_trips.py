@@ -1,4 +1,4 @@
-"""Any value that a database can hold comes back equal, by way of the copy that a run reads."""
+"""Any value that a database can hold is read back equal, through the copy that a run reads."""
 
 import json
 import math
@@ -51,7 +51,7 @@ def read_back(address: str, query: str, folder: Path) -> list[dict[str, Any]]:
 
 
 @given(rows=st.lists(st.tuples(CELL, CELL), max_size=5))
-def test_any_table_of_sqlite_comes_back(rows: list[tuple[Any, Any]]) -> None:
+def test_any_table_of_sqlite_is_read_back(rows: list[tuple[Any, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with closing(sqlite3.connect(path / "my.db", isolation_level=None)) as connection:
@@ -70,7 +70,7 @@ def expected(value: Any) -> Any:
 
 @given(document=documents(WHOLE | st.floats(allow_nan=False, allow_infinity=False)), text=TEXT)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_and_json_of_postgresql_comes_back(postgresql: Database, document: Any, text: str) -> None:
+def test_any_text_and_json_of_postgresql_is_read_back(postgresql: Database, document: Any, text: str) -> None:
     sql = pytest.importorskip("psycopg.sql")
     values = sql.SQL("select {}::json as document, {}::text as text").format(json.dumps(document), text)
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +86,7 @@ ROWS = st.lists(
             "large": st.integers(2**63, 2**80),
             "flag": st.booleans(),
             "string": st.none() | TEXT,
-            "deep": st.lists(documents(WHOLE), max_size=3),  # jsonb writes 1e20 out
+            "deep": st.lists(documents(WHOLE), max_size=3),  # jsonb writes out all digits of 1e20
         }
     ),
     min_size=1,
@@ -96,7 +96,7 @@ ROWS = st.lists(
 
 @given(rows=ROWS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
-def test_what_is_written_to_postgresql_comes_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
+def test_values_written_to_postgresql_are_read_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
     columns = {name: _type(row[name] for row in rows) for name in rows[0]}
     postgresql.execute("drop table if exists t")
     with table_transaction(parse_address(postgresql.address)) as transaction:

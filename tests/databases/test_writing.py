@@ -1,4 +1,4 @@
-"""Rows take the place of those with the same ids, all of them or none."""
+"""Rows replace those with the same ids, all of them or none."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +43,7 @@ def _type(rows: list[dict[str, Any]], column: str) -> ColumnType:
     return found or ColumnType.TEXT
 
 
-def test_rows_take_the_place_of_those_with_their_ids(database: Database) -> None:
+def test_rows_replace_those_with_the_same_ids(database: Database) -> None:
     write(database, {"t": [{"id": n, "label": "stale"} for n in range(3000)]})
     write(database, {"t": [{"id": n, "label": "new"} for n in range(1, 2500)] + [{"id": 7, "label": "its twin"}]})
     found = "select label, count(*) from t group by label order by label"
@@ -65,7 +65,7 @@ TYPES: dict[str, tuple[list[Any], str, str]] = {
 }
 
 
-def test_columns_have_the_type_of_their_values(database: Database) -> None:
+def test_columns_get_the_type_of_their_values(database: Database) -> None:
     rows = [{"id": n, **{name: values[n] for name, (values, _, _) in TYPES.items()}} for n in range(2)]
     write(database, {"t": rows})
     is_sqlite = isinstance(database, SqliteDatabase)
@@ -76,7 +76,7 @@ def test_columns_have_the_type_of_their_values(database: Database) -> None:
             assert database.execute(f'select "{name}" from t order by id') == [(value,) for value in values]
 
 
-def test_text_is_data(database: Database) -> None:
+def test_text_is_never_interpreted_as_sql(database: Database) -> None:
     hostile = ["'); drop table labels; --", "\\N", "a\tb\\", '"', "{1,2}", "$$", "%s", ":a", f"a{NUL}b"]
     name = 'la"bels; drop table x'
     changed = write(database, {name: [{"id": value, name: value, "deep": [value, "\\u0000"]} for value in hostile]})
@@ -103,7 +103,7 @@ def test_an_existing_table_keeps_its_types(postgresql: Database) -> None:
 
 
 @pytest.mark.parametrize("refusal", ["check (n < 2)", "unique (n)", "check (id not in ('d-2'))"])
-def test_a_refusal_leaves_all_tables_as_they_were(database: Database, refusal: str) -> None:
+def test_a_refusal_leaves_all_tables_unchanged(database: Database, refusal: str) -> None:
     database.execute(f"create table t (id text, n int, {refusal})")
     database.execute("insert into t values ('d-0', 1)")
     rows = [{"id": f"d-{n}", "n": min(n, 2)} for n in range(4)]
@@ -124,7 +124,7 @@ def test_a_table_without_the_columns_is_refused_with_the_statement_that_adds_the
     assert database.execute("select * from t") == [("d-0", 1, "x")]
 
 
-def test_text_is_no_number(database: Database) -> None:
+def test_text_is_not_converted_to_a_number(database: Database) -> None:
     write(database, {"t": [{"id": 1}]})
     with pytest.raises(UsageError, match="nothing was written"):
         write(database, {"t": [{"id": "d-1"}]})
@@ -139,7 +139,7 @@ def test_a_table_in_a_schema(postgresql: Database) -> None:
     assert postgresql.execute("select id from reports.t") == [(1,)]
 
 
-def test_two_that_write_the_same_rows_write_them_once(postgresql: Database) -> None:
+def test_two_writers_of_the_same_rows_write_them_once(postgresql: Database) -> None:
     postgresql.execute(f"alter database \"{postgresql.name}\" set default_transaction_isolation = 'repeatable read'")
     write(postgresql, {"t": [{"id": 1, "label": "first"}]})
     with table_transaction(parse_address(postgresql.address)) as transaction:
@@ -161,7 +161,7 @@ def test_sqlite_keeps_numbers_as_numbers_and_digits_as_text(tmp_path: Path) -> N
     assert found == [1.5, 100000.0, 0.0, "0.1234567890123456789", "12345678901234567890"]
 
 
-def test_sqlite_does_not_tell_cases_apart(tmp_path: Path) -> None:
+def test_sqlite_column_names_are_case_insensitive(tmp_path: Path) -> None:
     database = SqliteDatabase(f"sqlite:///{tmp_path}/my.db", str(tmp_path / "my.db"))
     database.execute("create table t (ID integer, Label text)")
     for label in ("first", "second"):

@@ -1,8 +1,8 @@
-"""Many workers under one limit and one budget, in simulated time: what they make of it, and what their stores bear.
+"""Many workers under one limit and one budget, in simulated time: what they achieve, and how loaded their stores are.
 
-The throttle, the shared schedule, the leases and both books are the real ones, on a loop whose clock jumps when nothing
-is to be done. An endpoint that enforces its limit by a bucket of one second answers in about a second. A store answers
-one call at a time, each after as long as such a call was measured to take.
+The throttle, the shared schedule, the leases and both books are the real ones, on a loop whose clock jumps when there
+is nothing to do. An endpoint that enforces its limit by a bucket of one second answers in about a second. A store
+answers one call at a time, each after as long as such a call was measured to take.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from tests.engine.simulated import SimulatedTimeLoop
 
 DAY = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MOST, LEAST = 2_000_000, 400_000
-"""Nano-dollars that a request may cost, and the least that it does."""
+"""The most and the least nano-dollars that a request costs."""
 _NEARLY = 0.9
 """Of a budget."""
 
@@ -75,29 +75,29 @@ class Store:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def taking(self, seconds: float, reading: str = "") -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Calls it; one of the name `reading` takes no time, since nothing is synced."""
+        """Returns a function that calls a method; the one named `reading` takes no time, since nothing is synced."""
 
         async def call(method: Callable[..., Any], *arguments: Any) -> Any:
             clock = asyncio.get_running_loop().time
-            came_at, takes_s = clock(), 0.0 if method.__name__ == reading else seconds
+            called_at, takes_s = clock(), 0.0 if method.__name__ == reading else seconds
             async with self.turn:
                 await asyncio.sleep(takes_s)
                 self.busy_s += takes_s
                 self.calls += 1
-                self.waits_s.append(clock() - came_at)
+                self.waits_s.append(clock() - called_at)
                 return method(*arguments)
 
         return call
 
     @property
     def slow_s(self) -> float:
-        """What 99 of 100 calls take at most, waiting included."""
+        """99th percentile of the calls' duration, waiting included."""
         return sorted(self.waits_s)[int(len(self.waits_s) * 0.99)] if self.waits_s else 0.0
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """Enforces a limit, bills, and knows the truth."""
+    """Enforces a limit, bills, and knows the actual cost."""
 
     bucket: TokenBucket
     answered: int = 0
@@ -108,7 +108,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Folder:
-    """What a worker leaves on a disk."""
+    """What a worker leaves on disk."""
 
     session: str = ""
     spent: int = 0
@@ -116,7 +116,7 @@ class Folder:
 
 
 class World:
-    """One scenario as it goes."""
+    """The state of a running scenario."""
 
     def __init__(self, scenario: Scenario, path: Path, clock: Callable[[], float]) -> None:
         self.scenario, self.path, self.clock = scenario, path, clock
@@ -127,10 +127,10 @@ class World:
         self.folders = [Folder() for _ in range(scenario.workers)]
         self.sessions = 0
         self.nearly_at = self.ended_at = 0.0
-        """When most of the budget was spent, and when the last worker found that it is used up."""
+        """When most of the budget was spent, and when the last worker found it used up."""
 
-    def came_to(self, session: str, run: str) -> Settlement | None:
-        """What a killed worker cost, by its folder."""
+    def settlement_of(self, session: str, run: str) -> Settlement | None:
+        """What a killed worker cost, according to its folder."""
         folder = self.folders[int(run)]
         if folder.session != session:
             return None
@@ -143,13 +143,13 @@ class World:
         return sum(endpoint.billed for endpoint in self.endpoints)
 
     def check(self) -> None:
-        """What is billed is charged before, and what is charged is within the budget."""
+        """Everything billed is already charged, and the charges are within the budget."""
         charged = self.book.total(REAL, f"{DAY:%Y-%m-%d}").charged_nanousd
-        assert self.billed <= charged <= round(self.scenario.budget_usd * 1e9), "the budget was passed"
+        assert self.billed <= charged <= round(self.scenario.budget_usd * 1e9), "the budget was exceeded"
 
 
 class Worker:
-    """One session: rows that are sent as fast as the throttle and the budget let them."""
+    """One session that sends rows as fast as the throttle and the budget allow."""
 
     def __init__(self, world: World, number: int) -> None:
         scenario, clock = world.scenario, world.clock
@@ -159,7 +159,7 @@ class Worker:
         self.folder = world.folders[number]
         session = f"{DAY:%Y-%m-%d}-{world.sessions}"
         info = SessionInfo(session, REAL, str(number), "m", "t", "p", leased=True, started_at=f"{DAY:%Y-%m-%d}")
-        self.account = SpendAccount(world.book, info, world.came_to)
+        self.account = SpendAccount(world.book, info, world.settlement_of)
         self.account.begin()
         self.folder.session, self.folder.spent, self.folder.in_flight = session, 0, 0
         self.cancellation = Cancellation()
@@ -185,7 +185,7 @@ class Worker:
         self.budget = Budget(RunLimit(None, 0), self.day)
 
     async def live(self) -> None:
-        """Until the time is over, the budget is reached, or it is cancelled: killed."""
+        """Run until the time is over, the budget is reached, or it is killed by cancellation."""
         beats = asyncio.create_task(self._beats())
         rows = [asyncio.create_task(self._rows()) for _ in range(self.world.scenario.at_once)]
         try:
@@ -251,7 +251,7 @@ def _raised(error: Exception) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What a scenario came to."""
+    """The results of a scenario."""
 
     scenario: Scenario
     used: float
@@ -261,11 +261,11 @@ class Came:
     rate_calls_per_s: float
     book_calls_per_s: float
     book_busy: float
-    """Share of the time in which the spend store was at work."""
+    """Share of the time in which the spend store was busy."""
     book_slow_s: float
     billed_usd: float
     unused_usd: float
-    """Of a budget that was reached: what nobody spent."""
+    """Of a budget that was reached: the unspent rest."""
     rest_s: float
     """How long the last tenth of the budget took."""
     rate_while_killed: float
@@ -298,10 +298,10 @@ async def _simulated(scenario: Scenario, folder: Path) -> Came:
         task.cancel()
     await asyncio.gather(*living.values(), return_exceptions=True)
     world.book.close()
-    return _came(world, took_s)
+    return _results(world, took_s)
 
 
-def _came(world: World, took_s: float) -> Came:
+def _results(world: World, took_s: float) -> Came:
     scenario, endpoints = world.scenario, world.endpoints
     billed, cap = world.billed, round(scenario.budget_usd * 1e9)
     refused, answered = (sum(getattr(each, name) for each in endpoints) for name in ("refused", "answered"))

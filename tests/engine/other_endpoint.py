@@ -1,4 +1,4 @@
-"""An endpoint that is not our own: it refuses, queues and states limits as other people's servers do."""
+"""An endpoint that is not our own: it refuses, queues and states limits as real servers do."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ ANSWER = {
 
 @dataclass(frozen=True)
 class Said:
-    """What it answers at once, or once a slot is free."""
+    """Its answer, sent at once or when a slot is free."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Said:
 
 @dataclass
 class Seen:
-    """What it has met; the names are the offline endpoint's."""
+    """Statistics of its requests; the names are the offline endpoint's."""
 
     by_second: Counter[int] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class Seen:
     abandoned: int = 0
     """Requests whose client went away before they were answered."""
     first_at: float = math.inf
-    """When the first request came, by the endpoint's clock."""
+    """When the first request arrived, by the endpoint's clock."""
     last_at: float = -math.inf
     """When the last answer left."""
 
@@ -61,7 +61,7 @@ class OtherEndpoint:
         jitter: float = 0.0,
         slots: int | None = None,
     ) -> None:
-        """`slots`: how many it works on at once; the others wait in its queue, as llama.cpp and vLLM have it."""
+        """`slots`: how many requests it processes at once; the others are queued, as in llama.cpp and vLLM."""
         self.stats = Seen()
         self._clock = clock
         self._judge = judge
@@ -94,20 +94,20 @@ class OtherEndpoint:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.stats.by_second[int(self._clock())] += 1
         self.stats.first_at = min(self.stats.first_at, self._clock())
-        said = self._judge(self._clock())
-        if said.status == 200:
+        reply = self._judge(self._clock())
+        if reply.status == 200:
             await self._work(reader)
-        self.stats.statuses[said.status] += 1
+        self.stats.statuses[reply.status] += 1
         self.stats.last_at = self._clock()
-        body: Any = ANSWER if said.status == 200 else {"error": {"message": "slow down", "code": said.status}}
+        body: Any = ANSWER if reply.status == 200 else {"error": {"message": "slow down", "code": reply.status}}
         raw = json.dumps(body).encode()
-        headers = {"content-type": "application/json", "content-length": str(len(raw)), **said.headers}
+        headers = {"content-type": "application/json", "content-length": str(len(raw)), **reply.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        writer.write(f"HTTP/1.1 {said.status} X\r\n{lines}\r\n".encode() + raw)
+        writer.write(f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + raw)
         await writer.drain()
 
     async def _work(self, reader: asyncio.StreamReader) -> None:
-        """An abandoned request is worked on to its end, as servers do that notice it too late."""
+        """Process an abandoned request to its end, as servers do that notice it too late."""
         took_s = self._latency_s * self._random.lognormvariate(0, self._jitter)
         if self._slots is None:
             await asyncio.sleep(took_s)

@@ -1,4 +1,4 @@
-"""A run in simulated time: the real pipeline, SDK and endpoint, with HTTP on one loop whose clock jumps when idle."""
+"""A run in simulated time: the real engine, SDK and endpoint, with HTTP on one loop whose clock jumps when idle."""
 
 import asyncio
 import selectors
@@ -39,7 +39,7 @@ PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
 
 
 class _ImpatientSelector(selectors.DefaultSelector):
-    """Never waits: what is not ready now comes later in simulated time."""
+    """Never blocks: advances simulated time instead of waiting."""
 
     def __init__(self, pass_time: Callable[[float], None]) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _ImpatientSelector(selectors.DefaultSelector):
 
 
 class SimulatedTimeLoop(asyncio.SelectorEventLoop):
-    """A loop for everything that happens in one thread: its clock stands still while there is anything to do."""
+    """A loop for single-threaded work whose clock stands still while there is anything to do."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -65,7 +65,7 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def run_in_executor(self, _: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
-        """At once, in this thread: nobody can say how long another one takes in simulated time."""
+        """Runs at once in this thread: the duration of another one is unknown in simulated time."""
         future = self.create_future()
         future.set_result(func(*args))
         return future
@@ -76,7 +76,7 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The results of a run."""
 
     reason: Exception | None
     lines: list[LedgerLine]
@@ -86,7 +86,7 @@ class Outcome:
     prompt_tokens: int
     completion_tokens: int
     ended_s: float
-    told: list[Event]
+    events: list[Event]
     experiments: ExperimentReport
 
     @property
@@ -98,7 +98,7 @@ class Outcome:
 
 
 def documents(count: int) -> list[str]:
-    """Texts of their own."""
+    """Distinct texts."""
     return [f"The server crashed with a stack trace in case {n}." for n in range(count)]
 
 
@@ -112,11 +112,13 @@ def run_simulated(
     reasks: int = defaults.REASKS,
     **settings: Any,
 ) -> Outcome:
-    """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
-    told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
+    """Run rows with these texts against an endpoint with these faults and settings, in almost no real time."""
+    simulator_settings = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
     sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s, reasks=reasks), packing=packing)
     with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
-        return runner.run(_run(folder, texts, lambda clock: Simulator(told, clock=clock), sending, beside))
+        return runner.run(
+            _run(folder, texts, lambda clock: Simulator(simulator_settings, clock=clock), sending, beside)
+        )
 
 
 class Serving(Protocol):
@@ -124,7 +126,7 @@ class Serving(Protocol):
 
     @property
     def stats(self) -> Any:
-        """What it has met."""
+        """Statistics of its requests."""
 
     async def start(self) -> str:
         """Listen; returns the base URL."""
@@ -141,7 +143,7 @@ def run_beside(
     max_wait_s: float = 600.0,
     concurrency: int | None = None,
 ) -> Outcome:
-    """As `run_simulated`, against an endpoint that is made with the loop's clock."""
+    """Like `run_simulated`, against an endpoint that is created with the loop's clock."""
     sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s), concurrency=concurrency)
     with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
         return runner.run(_run(folder, texts, serving, sending, ExperimentPlan()))
@@ -154,7 +156,7 @@ async def _run(
     sending: Sending,
     beside: ExperimentPlan,
 ) -> Outcome:
-    clock, told, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
+    clock, events, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
     simulator = serving(clock)
     endpoint = Endpoint(await simulator.start(), "none", on_loopback=True)
     ledger, _ = Ledger.open(folder / "ledger.jsonl", on_line=lambda *_: None)
@@ -162,7 +164,7 @@ async def _run(
     sent.begin(0, "now")
     cancellation = Cancellation()
     experiments = begin_experiments(
-        beside, prompt=PLAN.prompt, model=PLAN.question.model, review=ReviewRule(0.5), emit=told.append
+        beside, prompt=PLAN.prompt, model=PLAN.question.model, review=ReviewRule(0.5), emit=events.append
     )
     parts = assemble(
         PLAN,
@@ -175,7 +177,7 @@ async def _run(
             prices=PriceBook(None),
             surplus=Surplus(),
             budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=cancellation.sleep)),
-            emit=told.append,
+            emit=events.append,
             random=Random(7),
             clock=clock,
         ),
@@ -208,7 +210,7 @@ async def _run(
         stats.prompt_tokens,
         stats.completion_tokens,
         ended_s,
-        told,
+        events,
         experiments.report(),
     )
 

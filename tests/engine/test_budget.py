@@ -1,4 +1,4 @@
-"""The spending limit holds at every instant, whatever is under way."""
+"""The spending limit holds at every instant, including requests in flight."""
 
 import asyncio
 
@@ -13,8 +13,10 @@ requests = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 100), st.integ
 
 
 @given(requests, st.integers(0, 2000), st.integers(0, 500))
-def test_spent_and_reserved_never_pass_the_cap(coming: list[tuple[int, int, int]], cap: int, spent_before: int) -> None:
-    """Each request: what is set aside, how much of it (in percent) it then costs, and how long it takes."""
+def test_spent_and_reserved_never_exceed_the_cap(
+    coming: list[tuple[int, int, int]], cap: int, spent_before: int
+) -> None:
+    """Each request: how much is reserved, what percentage of it is then charged, and how long it takes."""
 
     async def run() -> None:
         budget = RunLimit(cap, spent_before)
@@ -51,7 +53,7 @@ def test_without_a_cap_nothing_waits() -> None:
     asyncio.run(run())
 
 
-def test_reaching_it_says_what_was_spent_and_leaves_with_five() -> None:
+def test_a_reached_limit_reports_the_spending_and_exits_with_5() -> None:
     with pytest.raises(BudgetReached, match=r"--max-cost \$1 is reached: \$0.9 is spent or may be") as caught:
         asyncio.run(RunLimit(1_000_000_000, 900_000_000).reserve(200_000_000))
     assert caught.value.exit_code is ExitCode.BUDGET

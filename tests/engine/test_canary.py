@@ -1,4 +1,4 @@
-"""A canary that does worse is dropped soon, one that is as good is kept, and none costs a row its label."""
+"""A canary that does worse is dropped early, an equal one is kept, and neither loses a row its label."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,37 +54,37 @@ def outcome(number: int, arm: str, *, invalid: bool) -> LedgerLine:
 def experiments(
     rows: int, rates: dict[str, float], *, seed: int = 0, expand: bool = False
 ) -> tuple[Canary, list[Event]]:
-    """A run of so many rows whose arms give invalid answers at these rates."""
-    told: list[Event] = []
-    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, emit=told.append)
+    """A run of this many rows whose arms give invalid answers at these rates."""
+    events: list[Event] = []
+    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, emit=events.append)
     draw = Random(seed)
     for number in range(rows):
         arm = CANARY if canary.takes(row(number)) else CONTROL
         canary.watch(outcome(number, arm, invalid=draw.random() < rates[arm]))
-    return canary, told
+    return canary, events
 
 
-def test_one_with_15_percent_invalid_answers_is_dropped_within_5000_rows() -> None:
+def test_a_canary_with_15_percent_invalid_answers_is_dropped_within_5000_rows() -> None:
     for seed in range(5):
-        canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
+        canary, events = experiments(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
         assert canary.dropped is not None
-        assert [type(event) for event in told] == [CanaryDropped]
+        assert [type(event) for event in events] == [CanaryDropped]
         assert canary.report().canary.rows < 250, "long before the run ends"
 
 
-def test_while_it_holds_its_share_doubles_up_to_half() -> None:
-    canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
-    assert [event.share for event in told if isinstance(event, CanaryExpanded)] == [0.2, 0.4, 0.5]
+def test_a_canary_that_does_well_doubles_its_share_up_to_half() -> None:
+    canary, events = experiments(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
+    assert [event.share for event in events if isinstance(event, CanaryExpanded)] == [0.2, 0.4, 0.5]
     assert canary.share == 0.5
 
 
-def test_rows_that_share_their_id_are_assigned_by_their_text() -> None:
+def test_rows_with_the_same_id_are_assigned_by_their_text() -> None:
     canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.3, expand=False, emit=lambda _: None)
     rows = [Row(n, "same", f"text {n}", Place("in", n + 1), {"id": "same"}) for n in range(1000)]
     assert sum(map(canary.takes, rows)) == pytest.approx(300, rel=0.2)
 
 
-def test_a_rows_arm_is_the_same_at_every_run_and_more_share_only_adds_rows() -> None:
+def test_a_rows_arm_is_the_same_in_every_run_and_a_larger_share_only_adds_rows() -> None:
     small, large = (
         Canary(CONTROL_ASKED, CANARY_ASKED, share=share, expand=False, emit=lambda _: None) for share in (0.1, 0.3)
     )
@@ -93,14 +93,14 @@ def test_a_rows_arm_is_the_same_at_every_run_and_more_share_only_adds_rows() -> 
     assert len(chosen[0]) == pytest.approx(400, rel=0.2)
 
 
-def test_lines_of_another_trial_say_nothing() -> None:
+def test_lines_of_another_experiment_are_ignored() -> None:
     canary = Canary(CONTROL_ASKED, Asked("c" * 12, "m"), share=0.1, expand=False, emit=lambda _: None)
     canary.watch(outcome(1, CANARY, invalid=True))
     assert canary.report().canary.rows == 0
 
 
 def test_several_labels_of_a_row_are_compared_one_by_one() -> None:
-    """The canary adds a label to every row: no value is the control's any more, and nearly all labels are."""
+    """The canary adds a label to every row: no value equals the control's, but nearly all labels do."""
     canary = Canary(
         CONTROL_ASKED,
         CANARY_ASKED,
@@ -128,7 +128,7 @@ def test_in_a_run_every_row_gets_its_label_whatever_the_canary_does(tmp_path: Pa
     assert run.experiments.canary.dropped is None
 
 
-def test_a_model_that_does_not_exist_ends_the_trial_and_not_the_run(tmp_path: Path) -> None:
+def test_a_model_that_does_not_exist_ends_the_experiment_but_not_the_run(tmp_path: Path) -> None:
     missing = replace(make_plan(load_task(None), ModelChoice(model="gpt-9-none"), offline=False), arm=CANARY)
     run = run_simulated(
         tmp_path, documents(100), beside=ExperimentPlan(canary=missing, share=0.5), models=(PLAN.question.model,)

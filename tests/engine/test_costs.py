@@ -1,6 +1,6 @@
 """What rows cost, worked out by hand at gpt-6-luna's published prices.
 
-In nano-dollars a token: input 100, from the cache 10, written to it 125, output 500; past 272,000 input tokens 200, 20,
+In nano-dollars a token: input 100, cached input 10, cache write 125, output 500; past 272,000 input tokens 200, 20,
 250 and 750. The flex tier takes half.
 """
 
@@ -43,7 +43,7 @@ def line(**changes: Any) -> LedgerLine:
 
 
 def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -> Bill:
-    """The bill of a row that took these answers."""
+    """The bill of a row that received these answers."""
     plan = make_plan(load_task(None), ModelChoice(model), offline=True)
     prices = PriceBook(None, None if price is None else parse_price(price))
     biller, bill = Biller(plan, prices, Surplus()), Bill()
@@ -68,7 +68,7 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
         ("answered by a dated name", [answer(Usage(1_300, output_tokens=9), model="gpt-6-luna-x")], 134_500),
     ],
 )
-def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nanousd: int) -> None:
+def test_a_rows_cost_is_the_sum_of_its_answers_costs(what: str, answers: list[Completion], nanousd: int) -> None:
     assert billed(*answers).usage.cost_nanousd == nanousd, what
 
 
@@ -77,7 +77,7 @@ def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completio
     [
         ("flex", "flex", 67_250),  # half of 1,300 x 100 + 9 x 500
         ("flex", "default", 134_500),
-        ("flex", None, 134_500),  # it does not say: the dearer one counts
+        ("flex", None, 134_500),  # not stated: the more expensive one counts
         ("flex", "nobodys-tier", 134_500),
         ("priority", "priority", 269_000),
         ("priority", "default", 134_500),
@@ -88,23 +88,23 @@ def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completio
         (None, "flex", 67_250),
     ],
 )
-def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: str | None, nanousd: int) -> None:
+def test_an_answer_is_priced_at_the_tier_that_served_it(asked: str | None, served: str | None, nanousd: int) -> None:
     plan = make_plan(load_task(None), ModelChoice(MODEL), offline=True)
     biller, bill = Biller(plan, PriceBook(None), Surplus()), Bill()
     biller.charge(bill, answer(Usage(1_300, output_tokens=9), served), RESERVED, asked_tier=asked)
     assert bill.usage.cost_nanousd == nanousd
     shape = replace(plan.shape, service_tier=asked)
     assert biller.most_nanousd(b"x" * 5_000, shape) >= biller.most_nanousd(b"x" * 5_000, plan.shape), (
-        "whichever comes, it fits"
+        "the reservation covers either"
     )
 
 
-def test_the_users_price_holds_for_all_that_it_names() -> None:
+def test_the_users_price_applies_to_every_model_it_names() -> None:
     bill = billed(answer(Usage(1_300, 1_000, 200, 9)), price="1,0.1,2,1.25")
     assert bill.usage.cost_nanousd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
 
 
-def test_an_answer_without_usage_may_have_cost_what_was_set_aside() -> None:
+def test_an_answer_without_usage_may_have_cost_what_was_reserved() -> None:
     bill = billed(answer(None), answer(Usage(1_300, output_tokens=9)))
     assert (bill.usage.cost_nanousd, bill.usage.possibly_billed_nanousd, bill.flags) == (
         134_500,

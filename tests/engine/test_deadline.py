@@ -32,7 +32,7 @@ def test_a_span_counts_from_now_and_a_time_of_day_is_the_next_one(text: str, sec
 
 
 @pytest.mark.parametrize("text", ["", "soon", "6", "-5m", "25:00", "1d"])
-def test_anything_else_is_told(text: str) -> None:
+def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--deadline"):
         parse_deadline(text, now=HALF_PAST_TEN_IN_THE_EVENING)
 
@@ -43,24 +43,24 @@ def test_anything_else_is_told(text: str) -> None:
         ("Europe/Berlin", "2026-03-28T22:00", "06:30", 7.5),  # the clocks go forward that night
         ("Europe/Berlin", "2026-10-24T22:00", "06:30", 9.5),  # and back
         ("Europe/Berlin", "2026-10-24T22:00", "02:30", 4.5),  # the first of two
-        ("Europe/Berlin", "2026-03-28T22:00", "02:30", 4.5),  # which is skipped: by the clock of the evening
+        ("Europe/Berlin", "2026-03-28T22:00", "02:30", 4.5),  # skipped: by the clock of the evening before
         ("America/New_York", "2026-03-07T22:00", "06:30", 7.5),
         ("Australia/Lord_Howe", "2026-04-04T22:00", "06:30", 9),  # by half an hour
         ("Pacific/Apia", "2011-12-29T22:00", "06:30", 8.5),  # the 30th was skipped
         ("Asia/Kolkata", "2026-03-28T22:00", "06:30", 8.5),
     ],
 )
-def test_a_time_of_day_holds_across_a_change_of_the_clocks(zone: str, now: str, text: str, hours: float) -> None:
+def test_a_time_of_day_is_right_across_a_clock_change(zone: str, now: str, text: str, hours: float) -> None:
     here = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo(zone))
     assert parse_deadline(text, now=here) == hours * 3600
 
 
-def test_a_time_that_comes_twice_is_the_next_of_both() -> None:
+def test_an_ambiguous_time_is_the_next_occurrence() -> None:
     now = datetime(2026, 10, 25, 2, 45, tzinfo=ZoneInfo("Europe/Berlin"))
     assert parse_deadline("02:30", now=now) == 45 * 60
 
 
-def test_a_time_may_name_its_zone() -> None:
+def test_a_time_may_include_a_zone() -> None:
     now = datetime(2026, 11, 24, 22, 30, tzinfo=ZoneInfo("America/New_York"))
     assert parse_deadline("04:00Z", now=now) == 1800
     assert parse_deadline("06:30+02:00", now=now) == 3600
@@ -71,7 +71,7 @@ def test_a_time_may_name_its_zone() -> None:
     st.integers(946_684_800, 2_114_380_800),
     st.times(),
 )
-def test_clocks_show_the_time_at_the_deadline_or_have_skipped_it(zone: str, moment: int, clock: time) -> None:
+def test_clocks_show_the_given_time_at_the_deadline_or_skipped_it(zone: str, moment: int, clock: time) -> None:
     now = datetime.fromtimestamp(moment, ZoneInfo(zone))
     seconds = parse_deadline(str(clock), now=now)
     assert 0 < seconds <= 50 * 3600
@@ -93,7 +93,9 @@ def test_clocks_show_the_time_at_the_deadline_or_have_skipped_it(zone: str, mome
         ("", 0, 0),
     ],
 )
-def test_tz_is_read_as_posix_has_it(monkeypatch: pytest.MonkeyPatch, name: str, winter: float, summer: float) -> None:
+def test_tz_is_read_as_posix_defines_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, winter: float, summer: float
+) -> None:
     monkeypatch.setenv("TZ", name)
     zone = local_zone()
     offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
@@ -101,13 +103,13 @@ def test_tz_is_read_as_posix_has_it(monkeypatch: pytest.MonkeyPatch, name: str, 
 
 
 @pytest.mark.parametrize("name", ["Europe/Berlln", "nonsense", "/nowhere", "../etc/passwd", "é", "A" * 5000, "AAA9999"])
-def test_a_zone_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_invalid_zone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("TZ", name)
     with pytest.raises(UsageError, match="TZ"):
         parse_deadline("06:30")
     assert parse_deadline("6h") == 6 * 3600
 
 
-def test_without_tz_the_machines_zone_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tz_the_machines_zone_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TZ", raising=False)
     assert datetime.now(local_zone()).utcoffset() == datetime.now().astimezone().utcoffset()

@@ -1,4 +1,4 @@
-"""A run that goes wrong stops itself, and a bad patch does not stop it."""
+"""A run with too many failures stops itself, and a short bad period does not stop it."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def stopped_at(lines: list[LedgerLine], settings: GuardSettings | None = None) -
     return None
 
 
-def test_failures_past_the_bound_stop_the_run_with_what_was_seen() -> None:
+def test_too_many_failures_stop_the_run_and_are_listed() -> None:
     lines = [failed(n, "timeout" if n % 3 else "server_error") for n in range(80)]
     stop = stopped_at(lines)
     assert stop is not None
@@ -40,18 +40,18 @@ def test_failures_past_the_bound_stop_the_run_with_what_was_seen() -> None:
     )
 
 
-def test_a_few_failed_rows_at_the_start_do_not() -> None:
+def test_a_few_failed_rows_at_the_start_do_not_stop_the_run() -> None:
     assert stopped_at([*(failed(n) for n in range(20)), *(line(n) for n in range(500))]) is None
 
 
-def test_a_bad_end_of_a_long_run_does() -> None:
+def test_many_failures_late_in_a_long_run_stop_it() -> None:
     stop = stopped_at([*(line(n) for n in range(1000)), *(failed(n) for n in range(300))])
     assert stop is not None
     assert stop[0] == 1101
 
 
 @pytest.mark.parametrize("kind", ["invalid", "empty"])
-def test_answers_of_no_use_count_also_when_asking_again_helped(kind: str) -> None:
+def test_unusable_answers_count_even_if_a_re_ask_fixed_them(kind: str) -> None:
     lines = [line(n, retries=(Retry(kind, None, None, 0.0),) if n % 4 == 0 else ()) for n in range(100)]
     stop = stopped_at(lines)
     assert stop is not None
@@ -59,12 +59,12 @@ def test_answers_of_no_use_count_also_when_asking_again_helped(kind: str) -> Non
     assert f"{kind} 13" in stop[1].message
 
 
-def test_hundred_percent_never_stops() -> None:
+def test_a_limit_of_100_percent_never_stops_the_run() -> None:
     assert stopped_at([failed(n) for n in range(500)], GuardSettings(1.0, 1.0)) is None
 
 
 @given(st.lists(st.booleans(), max_size=400))
-def test_it_never_stops_while_no_window_has_too_many(fails: list[bool]) -> None:
+def test_the_run_never_stops_while_no_window_has_too_many_failures(fails: list[bool]) -> None:
     lines = [failed(n) if fail else line(n) for n, fail in enumerate(fails)]
     stop = stopped_at(lines)
     if stop is not None:
@@ -79,6 +79,6 @@ def test_a_share_is_a_percentage(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "50", "-1%", "101%", "nan%", "x%"])
-def test_what_is_none_is_refused(text: str) -> None:
+def test_an_invalid_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"(?m)^--x .* is not a percentage$"):
         parse_share(text, "--x")

@@ -1,4 +1,4 @@
-"""An input that changes is noticed: while it is read, between sessions, packed or piped."""
+"""A changed input is noticed: while it is read, between sessions, compressed or piped."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ def opened(path: Path) -> RunInput:
 
 
 def read_while(source: RunInput, change: Callable[[], None]) -> list[tuple[str, bool]]:
-    """What is noticed where something happens once a run has read the first rows."""
+    """The changes noticed if `change` happens after a run has read the first rows."""
     rows = source.rows(lambda _: None)
     next(rows, None)
     change()
@@ -92,7 +92,7 @@ def test_a_change_while_the_input_is_read_is_noticed(
     assert read_while(opened(path), lambda: change(path)) == ([] if noticed is None else [noticed])
 
 
-def test_rows_that_come_after_the_input_was_read_are_told_and_no_failure(tmp_path: Path) -> None:
+def test_rows_added_after_reading_are_reported_and_are_not_a_failure(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "docs.jsonl", documents(5))
     source = opened(path)
     list(source.rows(lambda _: None))
@@ -124,10 +124,10 @@ def test_a_change_between_sessions_is_noticed(tmp_path: Path, change: Change, no
     assert read_while(again, lambda: None) == ([] if noticed is None else [noticed])
     settled = opened(path)
     settled.compare_with(again.identities())
-    assert read_while(settled, lambda: None) == [], "it is told once"
+    assert read_while(settled, lambda: None) == [], "it is reported once"
 
 
-def test_a_packed_input_may_grow_by_members_and_shrink_like_others(tmp_path: Path) -> None:
+def test_a_compressed_input_may_grow_by_members_and_truncation_is_noticed(tmp_path: Path) -> None:
     plain = write_rows(tmp_path / "docs.jsonl", documents(500)).read_bytes()
     path = tmp_path / "packed.jsonl.gz"
     half, rest = gzip.compress(plain[: len(plain) // 2]), gzip.compress(plain[len(plain) // 2 :])
@@ -145,7 +145,7 @@ def test_a_packed_input_may_grow_by_members_and_shrink_like_others(tmp_path: Pat
         assert read_while(again, lambda: None) == noticed
 
 
-def test_a_file_that_is_gone_from_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_deleted_from_a_folder_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("a.jsonl", "b.jsonl"):

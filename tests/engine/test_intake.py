@@ -1,4 +1,4 @@
-"""Rows that need nothing are counted on their way, and cost the loop nothing."""
+"""Rows that need no work are counted in passing and do not block the loop."""
 
 from collections.abc import Iterator
 
@@ -18,14 +18,14 @@ def taken(texts: list[str], done: set[str]) -> list[Item]:
     return list(Intake(PLAN, PLAN, keys.__contains__).prepared(rows(texts), batch=64))
 
 
-def test_every_row_is_either_skipped_or_handed_on() -> None:
+def test_every_row_is_either_skipped_or_passed_on() -> None:
     done = {f"text {n}" for n in range(2_500)}
     items = taken([*sorted(done), "new", "text 7"], done)
     assert sum(item.count for item in items if isinstance(item, Skipped)) == 2_501
     (new,) = [item for item in items if isinstance(item, Document)]
     assert (new.row.text, new.key) == ("new", PLAN.key("new"))
-    assert len(items) == 4, "a thousand are told at once, and the rest at the end"
+    assert len(items) == 4, "skipped rows are reported by the thousand, and the rest at the end"
 
 
-def test_rows_that_cannot_be_read_are_handed_on_and_never_skipped() -> None:
+def test_unreadable_rows_are_passed_on_and_never_skipped() -> None:
     assert list(Intake(PLAN, PLAN, lambda _: True).prepared([BAD], batch=64)) == [BAD]

@@ -1,4 +1,4 @@
-"""What becomes of a document that is too long: failed unsent, or cut, and only then known by another key."""
+"""What happens to a document that is too long: failed unsent, or truncated, and only then under another key."""
 
 import pytest
 
@@ -16,17 +16,17 @@ def plan(**choice: object) -> Plan:
 
 
 @pytest.mark.parametrize("limit", [DocumentLimit(), DocumentLimit(cut=Truncation.HEAD), DocumentLimit(100)])
-def test_without_a_limit_or_below_it_everything_is_asked(limit: DocumentLimit) -> None:
+def test_without_a_limit_or_below_it_every_document_is_sent(limit: DocumentLimit) -> None:
     assert (limit.asked(SHORT), limit.refusal(SHORT)) == (SHORT, None)
 
 
-def test_a_document_with_just_the_tokens_that_are_allowed_is_asked() -> None:
+def test_a_document_with_exactly_the_allowed_tokens_is_sent() -> None:
     tokens = count_tokens(LONG)
     assert DocumentLimit(tokens).refusal(LONG) is None
     assert DocumentLimit(tokens - 1).refusal(LONG) is not None
 
 
-def test_a_refusal_names_both_numbers_and_the_way_out() -> None:
+def test_a_refusal_names_both_numbers_and_the_options() -> None:
     refusal = DocumentLimit(100, why="that --max-doc-tokens allows").refusal(LONG)
     assert refusal == (
         f"the document has {count_tokens(LONG)} tokens, more than the 100 that --max-doc-tokens allows; "
@@ -34,13 +34,13 @@ def test_a_refusal_names_both_numbers_and_the_way_out() -> None:
     )
 
 
-def test_a_document_that_may_be_cut_is_never_refused() -> None:
+def test_a_document_that_may_be_truncated_is_never_refused() -> None:
     limit = DocumentLimit(100, Truncation.HEAD)
     assert limit.refusal(LONG) is None
     assert count_tokens(limit.asked(LONG)) <= 100
 
 
-def test_only_a_row_that_is_cut_gets_another_key() -> None:
+def test_only_a_truncated_row_gets_another_key() -> None:
     whole, head, both = (
         plan(),
         plan(max_doc_tokens=100, truncate=Truncation.HEAD),
@@ -50,18 +50,18 @@ def test_only_a_row_that_is_cut_gets_another_key() -> None:
     assert len({whole.key(LONG), head.key(LONG), both.key(LONG)}) == 3
 
 
-def test_a_limit_that_cuts_nothing_changes_no_key() -> None:
+def test_a_limit_that_truncates_nothing_changes_no_key() -> None:
     assert plan().key(LONG) == plan(max_doc_tokens=20).key(LONG)
 
 
-def test_the_window_leaves_what_prompt_and_answer_do_not_take() -> None:
+def test_the_document_limit_is_the_window_minus_prompt_and_answer() -> None:
     known = plan(model="gpt-4o-mini")
     assert known.limit.tokens == 128_000 - known.prefix_tokens - known.shape.max_output_tokens - 32
     assert "gpt-4o-mini (128,000)" in known.limit.why
 
 
 @pytest.mark.parametrize(("wanted", "tokens"), [(500, 500), (1_000_000, plan(model="gpt-4o-mini").limit.tokens)])
-def test_of_the_window_and_the_users_word_the_lower_one_counts(wanted: int, tokens: int) -> None:
+def test_the_lower_of_the_window_and_the_users_limit_applies(wanted: int, tokens: int) -> None:
     assert plan(model="gpt-4o-mini", max_doc_tokens=wanted).limit.tokens == tokens
 
 

@@ -1,4 +1,4 @@
-"""Endpoints that refuse at random, or that queue what they cannot serve: neither is a limit, nor an outage."""
+"""Endpoints that refuse at random, or that queue requests: neither is a limit nor an outage."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def refusing(share: float, wait_ms: int) -> Callable[[Callable[[], float]], Serv
 
 
 @pytest.mark.parametrize(("share", "wait_ms"), [(0.04, 50), (0.04, 1000), (0.1, 200)])
-def test_random_refusals_slow_nobody_down(tmp_path: Path, share: float, wait_ms: int) -> None:
+def test_random_refusals_do_not_slow_the_run(tmp_path: Path, share: float, wait_ms: int) -> None:
     rows = 600
     run = run_beside(tmp_path, documents(rows), refusing(share, wait_ms))
     assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})
@@ -47,9 +47,9 @@ def test_a_server_that_queues_is_kept_busy_and_no_request_is_abandoned(
     assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})
     assert seen[0].stats.abandoned <= 0.01 * rows
     assert not _outages(run)
-    way_up_s = 6 * latency_s
-    assert run.ended_s <= rows / (slots / latency_s) / 0.9 + way_up_s
+    ramp_up_s = 6 * latency_s
+    assert run.ended_s <= rows / (slots / latency_s) / 0.9 + ramp_up_s
 
 
 def _outages(run: Outcome) -> list[OutageBegan]:
-    return [event for event in run.told if isinstance(event, OutageBegan)]
+    return [event for event in run.events if isinstance(event, OutageBegan)]

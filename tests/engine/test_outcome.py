@@ -1,4 +1,4 @@
-"""A response gives the same outcome whoever has got it: no client, no loop, no file."""
+"""A response gives the same outcome wherever it comes from: no client, no loop, no file."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Packed rows: whatever becomes of a request, each row has one outcome, and what was taken is shared out exactly."""
+"""Packed rows: whatever happens to a request, each row has one outcome, and usage is split exactly."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ MOST_SENDS = 2 * 3 + 4 + 4
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
-    """The labels of rows that are asked about one by one."""
+    """The labels of rows that are sent one by one."""
     return {line.key: line.category for line in run_simulated(tmp_path_factory.mktemp("run"), documents(ROWS)).lines}
 
 
@@ -51,7 +51,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
         "broken_off=20%",
     ],
 )
-def test_each_row_has_one_outcome_and_never_its_neighbours(
+def test_each_row_gets_one_outcome_and_never_another_rows(
     tmp_path: Path, alone: dict[str, str | None], fault: str
 ) -> None:
     run = run_simulated(tmp_path, documents(ROWS), fault, packing=PACKED, reasks=4)
@@ -65,23 +65,23 @@ def test_each_row_has_one_outcome_and_never_its_neighbours(
     assert max(line.attempts for line in run.lines) <= MOST_SENDS
 
 
-def test_a_model_that_does_not_manage_packs_gets_smaller_ones_and_in_the_end_single_rows(tmp_path: Path) -> None:
+def test_a_model_that_fails_on_packs_gets_smaller_packs_and_finally_single_rows(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(400), "two_answers@2-40", packing=PACKED, latency_s=0.3)
     assert (run.reason, run.outcomes, len(run.lines)) == (None, {"ok"}, 400)
-    sizes = [event.rows for event in run.told if isinstance(event, PacksMadeSmaller)]
+    sizes = [event.rows for event in run.events if isinstance(event, PacksMadeSmaller)]
     assert sizes[:1] == [4]
 
 
-def test_where_single_rows_are_taken_and_packs_are_not_rows_go_alone_at_once(tmp_path: Path) -> None:
+def test_if_packs_are_refused_but_single_rows_are_not_rows_are_sent_alone_at_once(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(400), packing=PACKED, latency_s=0.3, refuse=frozenset({"$ref"}))
     assert (run.reason, run.outcomes, len(run.lines)) == (None, {"ok"}, 400)
     assert {line.rows_in_request for line in run.lines} == {1}
-    (smaller,) = [event for event in run.told if isinstance(event, PacksMadeSmaller)]
+    (smaller,) = [event for event in run.events if isinstance(event, PacksMadeSmaller)]
     assert (smaller.rows, "reference" in smaller.why) == (1, True)
     assert run.statuses[400] <= 400 / 8, "none is refused twice"
 
 
-def test_a_row_is_billed_for_the_documents_that_it_shares_a_request_with_by_its_length(tmp_path: Path) -> None:
+def test_the_cost_of_a_pack_is_split_among_its_rows_by_length(tmp_path: Path) -> None:
     texts = [f"Case {n}: {'The server crashed. ' * (40 if n == 5 else 1)}" for n in range(9)]
     lines = {line.row: line for line in run_simulated(tmp_path, texts, packing=PACKED).lines}
     assert {line.rows_in_request for line in lines.values()} == {1, 8}
@@ -89,7 +89,7 @@ def test_a_row_is_billed_for_the_documents_that_it_shares_a_request_with_by_its_
 
 
 @given(st.integers(0, 10**12), st.lists(st.integers(1, 10**6), min_size=1, max_size=100))
-def test_shares_add_up_and_are_in_proportion(total: int, weights: list[int]) -> None:
+def test_shares_add_up_and_are_proportional(total: int, weights: list[int]) -> None:
     parts = shares(total, weights)
     assert sum(parts) == total
     for part, weight in zip(parts, weights, strict=True):
@@ -100,7 +100,7 @@ def test_shares_add_up_and_are_in_proportion(total: int, weights: list[int]) -> 
     st.tuples(*[st.integers(0, 10**7)] * 6),
     st.lists(st.integers(1, 10**5), min_size=2, max_size=50),
 )
-def test_shared_usage_adds_up_and_stays_possible(counts: tuple[int, ...], weights: list[int]) -> None:
+def test_shared_usage_adds_up_and_stays_consistent(counts: tuple[int, ...], weights: list[int]) -> None:
     plain, cached, written, visible, thought, money = counts
     usage = UsageTotals(
         input_tokens=plain + cached + written,
@@ -121,7 +121,7 @@ def test_shared_usage_adds_up_and_stays_possible(counts: tuple[int, ...], weight
 
 
 @given(st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), unique=True, min_size=20, max_size=40))
-def test_the_order_in_packs_is_the_same_every_time_and_another_when_rows_are_sent_again(keys: list[str]) -> None:
+def test_the_order_in_packs_is_reproducible_and_differs_when_rows_are_sent_again(keys: list[str]) -> None:
     def order(seed: int, turn: int, given: list[str]) -> list[str]:
         return sorted(given, key=lambda key: place_in_pack(key, seed=seed, turn=turn))
 
@@ -129,7 +129,7 @@ def test_the_order_in_packs_is_the_same_every_time_and_another_when_rows_are_sen
     assert order(0, 0, keys) != order(0, 1, keys) != order(1, 1, keys)
 
 
-def test_rows_of_a_packed_plan_have_the_plans_keys_and_all_packs_the_same_prefix() -> None:
+def test_rows_of_a_packed_plan_have_the_plans_keys_and_packs_share_a_prefix() -> None:
     of_two, of_nine = packed_plan(PLAN, 2), packed_plan(PLAN, 9)
     assert of_two.key("a text") == PLAN.key("a text")
     assert of_two.question.prefix == of_nine.question.prefix

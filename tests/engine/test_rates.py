@@ -1,4 +1,4 @@
-"""Requests leave no faster than the limits allow, whatever their size and whenever they come."""
+"""Requests are sent no faster than the limits allow, whatever their size and whenever they arrive."""
 
 import pytest
 from hypothesis import given
@@ -7,35 +7,35 @@ from hypothesis import strategies as st
 from llmbatch.engine.throttle.rates import Rates, TokenEstimate
 from llmbatch.provider.limits import RateLimits, StatedLimit
 
-arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
+random_arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
 
 
-def departures(rates: Rates, coming: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """(time, tokens) at which each request leaves; each comes some time after the one before, and waits its turn."""
-    coming_at, now, left = 100.0, 100.0, []
-    for gap_s, tokens in coming:
-        coming_at += gap_s
-        now = max(now, coming_at)
+def departures(rates: Rates, arrivals: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """(time, tokens) at which each request is sent; each arrives some time after the one before and waits its turn."""
+    arrived_at, now, left = 100.0, 100.0, []
+    for gap_s, tokens in arrivals:
+        arrived_at += gap_s
+        now = max(now, arrived_at)
         now += rates.wait_s(now, tokens)
         rates.take(now, tokens)
         left.append((now, tokens))
     return left
 
 
-@given(arrivals, st.floats(1, 200), st.floats(100, 10_000))
-def test_no_window_holds_more_than_the_limits_and_a_little_catching_up(
-    coming: list[tuple[float, float]], requests_per_s: float, tokens_per_s: float
+@given(random_arrivals, st.floats(1, 200), st.floats(100, 10_000))
+def test_no_window_exceeds_the_limits_by_more_than_the_allowed_burst(
+    arrivals: list[tuple[float, float]], requests_per_s: float, tokens_per_s: float
 ) -> None:
-    left = departures(Rates(RateLimits(requests_per_s, tokens_per_s)), coming)
-    assert [at for at, _ in left] == sorted(at for at, _ in left), "in the order of coming"
+    left = departures(Rates(RateLimits(requests_per_s, tokens_per_s)), arrivals)
+    assert [at for at, _ in left] == sorted(at for at, _ in left), "in order of arrival"
     for first in range(0, len(left), 7):
         for last in range(first, len(left), 7):
-            span_s = left[last][0] - left[first][0] + 0.7  # a full bucket at the start, from which it may catch up
+            span_s = left[last][0] - left[first][0] + 0.7  # a full bucket at the start, so it may catch up
             assert last - first <= requests_per_s * span_s + 1e-6
             assert sum(tokens for _, tokens in left[first:last]) <= tokens_per_s * span_s + 1e-6
 
 
-def test_a_steady_stream_uses_all_but_a_hundredth_of_the_limit_and_the_first_burst() -> None:
+def test_a_steady_stream_uses_99_percent_of_the_limit_and_the_first_burst() -> None:
     left = departures(Rates(RateLimits(requests_per_s=100)), [(0.0, 1.0)] * 1000)
     assert (left[-1][0] - left[0][0]) == pytest.approx(1000 / 99 - 0.7, rel=0.01)
 
@@ -44,24 +44,24 @@ def test_without_a_limit_nothing_waits() -> None:
     assert [at for at, _ in departures(Rates(), [(0.0, 1e9)] * 5)] == [100.0] * 5
 
 
-def test_a_rate_that_becomes_known_counts_what_left_before() -> None:
+def test_a_limit_that_becomes_known_counts_earlier_requests() -> None:
     rates = Rates()
     rates.take(100.0, 1.0)
     rates.learn([StatedLimit("stated", "requests", 60, window_s=60)], 100.0)
     assert rates.wait_s(100.3, 1) == pytest.approx(1.02 / 0.99 - 0.3)
 
 
-def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() -> None:
+def test_overuse_is_waited_for_and_unused_tokens_are_returned() -> None:
     rates = Rates(RateLimits(tokens_per_s=1000))
     rates.take(100.0, 1980)
-    as_thought = rates.wait_s(100.0, 1)
+    before = rates.wait_s(100.0, 1)
     rates.correct(+99)
-    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(0.102)
+    assert rates.wait_s(100.0, 1) - before == pytest.approx(0.102)
     rates.correct(-594)
-    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(-0.51)
+    assert rates.wait_s(100.0, 1) - before == pytest.approx(-0.51)
 
 
-def test_the_users_limit_wins_over_the_endpoints() -> None:
+def test_the_users_limit_overrides_the_endpoints() -> None:
     rates = Rates(RateLimits(requests_per_s=1))
     rates.learn(
         [StatedLimit("a", "requests", 60_000, window_s=60), StatedLimit("b", "tokens", 3_000, window_s=60)], 0.0
@@ -71,7 +71,7 @@ def test_the_users_limit_wins_over_the_endpoints() -> None:
 
 
 @given(st.lists(st.integers(0, 20_000), min_size=60, max_size=200))
-def test_the_estimate_learns_what_a_character_comes_to(lengths: list[int]) -> None:
+def test_the_estimate_learns_tokens_per_character(lengths: list[int]) -> None:
     estimate = TokenEstimate(prefix_tokens=1000)
     for characters in lengths * 3:
         estimate.learn(characters, input_tokens=1012 + characters // 4)

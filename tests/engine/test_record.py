@@ -1,4 +1,4 @@
-"""`run.json` says its format, and is refused where it is damaged or of a newer one; an earlier one still opens."""
+"""`run.json` states its format, and is refused if it is damaged or newer; an earlier format still opens."""
 
 import json
 from pathlib import Path
@@ -64,13 +64,13 @@ def test_a_changed_byte_is_refused_with_the_file(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("change", [{"format": 3}, {"unknown": 1}, {"review_below": "high"}])
-def test_what_only_another_version_can_know_is_refused(folder: RunFolder, change: dict[str, Any]) -> None:
+def test_records_of_unsupported_versions_are_refused(folder: RunFolder, change: dict[str, Any]) -> None:
     rewrite(folder.run_json, lambda record: record | change)
     with pytest.raises(UsageError, match=r"newer llmbatch|unknown|review_below"):
         load_record(folder)
 
 
-def test_a_record_of_an_earlier_version_opens_and_is_written_in_the_present_format(folder: RunFolder) -> None:
+def test_a_record_of_an_earlier_version_opens_and_is_rewritten_in_the_current_format(folder: RunFolder) -> None:
     record = json.loads(folder.run_json.read_bytes())
     del record["crc32"]
     folder.run_json.write_text(json.dumps(record | {"format": 1}))
@@ -80,7 +80,7 @@ def test_a_record_of_an_earlier_version_opens_and_is_written_in_the_present_form
     assert load_record(folder).format == 2
 
 
-def test_a_record_without_its_checksum_is_none_of_an_earlier_version(folder: RunFolder) -> None:
+def test_a_record_without_its_checksum_is_not_taken_for_an_earlier_version(folder: RunFolder) -> None:
     record = json.loads(folder.run_json.read_bytes())
     for changed in (record | {"format": 1}, {name: value for name, value in record.items() if name != "crc32"}):
         folder.run_json.write_text(json.dumps(changed))
@@ -88,7 +88,7 @@ def test_a_record_without_its_checksum_is_none_of_an_earlier_version(folder: Run
             load_record(folder)
 
 
-def test_a_calibration_file_is_whole_or_refused(tmp_path: Path) -> None:
+def test_a_damaged_calibration_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "task.calibration.json"
     save_calibration(path, CALIBRATION)
     assert load_calibrations(path).calibrations == (CALIBRATION,)

@@ -1,4 +1,4 @@
-"""Retries are paid for, so that a struggling endpoint does not get its load multiplied; nobody waits for ever."""
+"""Retries are budgeted, so that the load on a struggling endpoint does not multiply; no retry waits forever."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tests.engine.simulated import SimulatedTimeLoop
 
 
 def seconds_for(retries: int, *, successes: int = 0) -> float:
-    """How long that many retries wait in all, after so many successes."""
+    """How long that many retries wait in total after that many successes."""
 
     async def run() -> float:
         clock = asyncio.get_running_loop().time

@@ -1,4 +1,4 @@
-"""What a killed session came to is what its folder tells, and never what no session can come to."""
+"""The cost of a killed session is read from its folder, and impossible values are refused."""
 
 from pathlib import Path
 
@@ -34,12 +34,12 @@ def killed(folder: Path, line: LedgerLine) -> Path:
     return folder
 
 
-def test_lines_and_requests_without_one_are_summed_up(tmp_path: Path) -> None:
+def test_the_cost_of_lines_and_of_requests_without_a_line_is_summed(tmp_path: Path) -> None:
     settlement = actual_spend(SESSION, str(killed(tmp_path, LINE)))
     assert settlement is not None
     assert settlement.total_nanousd == 7 + 40
 
 
-def test_a_count_that_no_store_can_hold_is_not_taken(tmp_path: Path) -> None:
+def test_a_count_too_large_to_store_is_not_accepted(tmp_path: Path) -> None:
     absurd = replace(LINE, output_tokens=10**19, cost_usd=1e11)
     assert actual_spend(SESSION, str(killed(tmp_path, absurd))) is None

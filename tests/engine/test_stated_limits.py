@@ -1,4 +1,4 @@
-"""Limit headers have many meanings: what remains and what is refused counts, not one reading of a reset."""
+"""Limit headers have many meanings: the remaining count and refusals decide, not one reading of a reset."""
 
 import email.utils
 import math
@@ -62,7 +62,7 @@ HARMLESS: dict[str, Headers] = {
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_limit_that_is_far_away_holds_nobody(tmp_path: Path, name: str) -> None:
+def test_a_limit_that_is_far_away_delays_no_request(tmp_path: Path, name: str) -> None:
     requests = 0
 
     def judge(now: float) -> Said:
@@ -90,7 +90,7 @@ def fixed_window(limit: int, window_s: float, reset: Callable[[float], object]) 
 
 
 @pytest.mark.parametrize(("limit", "window_s"), [(120, 60.0), (600, 60.0), (50, 10.0), (40, 1.0)])
-def test_a_window_is_used_and_hardly_ever_overrun(tmp_path: Path, limit: int, window_s: float) -> None:
+def test_a_window_is_fully_used_and_rarely_exceeded(tmp_path: Path, limit: int, window_s: float) -> None:
     rows = min(max(int(limit * 2.5), 200), 600)
     run = run_beside(
         tmp_path,
@@ -103,7 +103,7 @@ def test_a_window_is_used_and_hardly_ever_overrun(tmp_path: Path, limit: int, wi
 
 
 def bucket(limit: int, reset: Callable[[float, float], object], burst_s: float = 1.0) -> Callable[[float], Said]:
-    """Fills by the minute, and refuses what comes faster than a second's share, as OpenAI's limits are enforced."""
+    """Refills by the minute, and refuses requests faster than a second's share, as OpenAI enforces its limits."""
     stand = {"used": 0.0, "at": 0.0, "owed": 0.0}
 
     def judge(now: float) -> Said:
@@ -149,11 +149,11 @@ def test_a_short_window_in_whole_seconds_is_not_taken_for_a_minute(
 
 
 def only_in_refusals(judge: Callable[[float], Said]) -> Callable[[float], Said]:
-    """The same limit, which no answer states."""
+    """The same limit, stated only in refusals."""
 
     def judged(now: float) -> Said:
-        said = judge(now)
-        return said if said.status == 429 else Said()
+        reply = judge(now)
+        return reply if reply.status == 429 else Said()
 
     return judged
 
@@ -161,7 +161,7 @@ def only_in_refusals(judge: Callable[[float], Said]) -> Callable[[float], Said]:
 @pytest.mark.parametrize(
     ("limit", "window_s", "rows"), [(60, 60.0, 150), (60, 1.0, 600), (20, 1.0, 300), (100, 10.0, 600)]
 )
-def test_a_window_that_only_refusals_state_is_used_whatever_its_length(
+def test_a_window_stated_only_in_refusals_is_used_whatever_its_length(
     tmp_path: Path, limit: int, window_s: float, rows: int
 ) -> None:
     judge = only_in_refusals(fixed_window(limit, window_s, lambda left_s: f"{left_s:.2f}s"))
@@ -172,9 +172,7 @@ def test_a_window_that_only_refusals_state_is_used_whatever_its_length(
 
 
 @pytest.mark.parametrize("limit", [60, 300])
-def test_a_bucket_whose_reset_is_the_next_request_and_that_only_refusals_state_is_kept(
-    tmp_path: Path, limit: int
-) -> None:
+def test_a_bucket_stated_only_in_refusals_with_its_next_slot_as_reset_is_respected(tmp_path: Path, limit: int) -> None:
     """`limit 60, remaining 0, reset 1s`: of 60 a minute, one more passes in a second."""
     judge = only_in_refusals(bucket(limit, lambda _, __: f"{60 / limit:g}s"))
     run = run_beside(tmp_path, documents(100), lambda clock: OtherEndpoint(clock, judge))
@@ -200,19 +198,19 @@ def test_a_bucket_that_fills_by_the_minute_is_used_evenly(tmp_path: Path, limit:
     assert run.ended_s < rows / (limit / 60) * 1.08 + 5
 
 
-def test_no_wait_on_the_word_of_headers_is_longer_than_max_wait(tmp_path: Path) -> None:
+def test_no_wait_stated_in_headers_is_longer_than_max_wait(tmp_path: Path) -> None:
     headers = stated(1, 0, "60s")
     run = run_beside(
         tmp_path, documents(6), lambda clock: OtherEndpoint(clock, lambda _: Said(headers=headers)), max_wait_s=5
     )
     assert (run.reason, run.outcomes) == (None, {"ok"})
     assert run.ended_s < 6 * 6
-    assert [event.message for event in run.told if isinstance(event, RateLimited)] == [
+    assert [event.message for event in run.events if isinstance(event, RateLimited)] == [
         "limited by: 1 request/min, stated by the endpoint"
     ]
 
 
-def test_a_day_that_is_used_up_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
+def test_an_exhausted_daily_limit_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:
     left = 20
 
     def judge(_: float) -> Said:

@@ -1,4 +1,4 @@
-"""This machine lets no request leave: fewer at once, then the end, with no limit or outage learnt from it."""
+"""This machine cannot send requests: concurrency falls, then the run ends, and no limit or outage is inferred."""
 
 import asyncio
 import errno
@@ -18,7 +18,7 @@ from llmbatch.provider.transport import judge_exception
 NO_PORT = judge_exception(OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"))
 
 
-async def pace_and_clock(fixed: int | None, longest_s: float) -> tuple[Throttle, list[float]]:
+async def throttle_and_clock(fixed: int | None, longest_s: float) -> tuple[Throttle, list[float]]:
     now, cancellation = [0.0], Cancellation()
     circuit_breaker = CircuitBreaker(
         cancellation, longest_s=longest_s, random=Random(1), clock=lambda: now[0], emit=print
@@ -28,8 +28,8 @@ async def pace_and_clock(fixed: int | None, longest_s: float) -> tuple[Throttle,
     ), now
 
 
-def test_a_fixed_number_of_requests_falls_too_and_no_limit_is_inferred() -> None:
-    throttle, now = asyncio.run(pace_and_clock(100, 600))
+def test_a_fixed_concurrency_also_falls_and_no_limit_is_inferred() -> None:
+    throttle, now = asyncio.run(throttle_and_clock(100, 600))
     for second in range(10):
         now[0] = float(second)
         throttle.failed(NO_PORT)
@@ -39,7 +39,7 @@ def test_a_fixed_number_of_requests_falls_too_and_no_limit_is_inferred() -> None
 
 @pytest.mark.parametrize(("longest_s", "ends_s"), [(600, 120), (5, 5)])
 def test_it_ends_the_run_after_two_minutes_or_the_longest_wait(longest_s: float, ends_s: float) -> None:
-    throttle, now = asyncio.run(pace_and_clock(None, longest_s))
+    throttle, now = asyncio.run(throttle_and_clock(None, longest_s))
     throttle.failed(NO_PORT)
     now[0] = ends_s - 1
     throttle.failed(NO_PORT)
@@ -50,8 +50,8 @@ def test_it_ends_the_run_after_two_minutes_or_the_longest_wait(longest_s: float,
     assert "--concurrency" in (ended.value.hint or "")
 
 
-def test_an_answer_between_shows_that_requests_leave() -> None:
-    throttle, now = asyncio.run(pace_and_clock(None, 600))
+def test_an_answer_in_between_resets_the_wait() -> None:
+    throttle, now = asyncio.run(throttle_and_clock(None, 600))
     for second in range(0, 1000, 100):
         now[0] = float(second)
         throttle.failed(NO_PORT)

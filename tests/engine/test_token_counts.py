@@ -1,4 +1,4 @@
-"""Texts are counted in a run only where an endpoint seems to count otherwise: the table costs more than the run."""
+"""Texts are counted in a run only if the endpoint seems to count differently: the table costs more than the run."""
 
 import json
 

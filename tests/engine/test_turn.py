@@ -1,4 +1,4 @@
-"""The gate that requests pass one at a time."""
+"""A gate that requests pass one at a time."""
 
 import asyncio
 
@@ -13,7 +13,9 @@ from llmbatch.engine.throttle.turn import Turn
         st.tuples(st.integers(0, 4), st.integers(0, 3), st.none() | st.integers(0, 6)), min_size=1, max_size=9
     )
 )
-def test_one_holds_it_at_a_time_and_whoever_is_not_cancelled_gets_it(tasks: list[tuple[int, int, int | None]]) -> None:
+def test_one_task_holds_it_at_a_time_and_every_task_not_cancelled_gets_it(
+    tasks: list[tuple[int, int, int | None]],
+) -> None:
     """Each task arrives after some rounds of the loop, holds it for some, and may be cancelled after some more."""
 
     async def run() -> None:
@@ -45,8 +47,8 @@ def test_one_holds_it_at_a_time_and_whoever_is_not_cancelled_gets_it(tasks: list
     asyncio.run(run())
 
 
-def test_a_task_that_finds_it_free_passes_at_once_although_others_were_woken() -> None:
-    """A lock would make each of them wait for a round of the loop, for ever after somebody once held it for long."""
+def test_a_task_that_finds_it_free_passes_at_once_even_if_others_were_woken() -> None:
+    """With a lock, each of them would wait for a round of the loop forever after one long hold."""
 
     async def run() -> list[str]:
         turn, order = Turn(), list[str]()

@@ -1,4 +1,4 @@
-"""A checkpoint stands for the bytes that it was made of, and for no others."""
+"""A checkpoint is valid only for the bytes that it was made from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def path(tmp_path: Path, make_line: Lines) -> Path:
 
 
 def opened(path: Path) -> tuple[Ledger, list[int]]:
-    """The ledger by its checkpoint, and the rows that were decoded."""
+    """The ledger opened with its checkpoint, and the rows that were decoded."""
     decoded: list[int] = []
     ledger, _ = Ledger.open(path, on_line=lambda _, line: decoded.append(line.row), checkpoint=load_checkpoint(path))
     return ledger, decoded
@@ -43,14 +43,14 @@ def test_only_what_follows_the_checkpoint_is_decoded(path: Path, make_line: Line
     again.close()
 
 
-def test_the_sums_come_back(path: Path) -> None:
+def test_the_totals_are_restored(path: Path) -> None:
     checkpoint = load_checkpoint(path)
     assert checkpoint is not None
     assert (checkpoint.sums, len(checkpoint.index)) == ({"rows": 2_000}, 2_000)
 
 
 @pytest.mark.parametrize("place", [0, 1_000, -2])
-def test_a_ledger_of_other_bytes_is_decoded_whole(path: Path, place: int) -> None:
+def test_a_ledger_with_other_bytes_is_decoded_whole(path: Path, place: int) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
@@ -67,7 +67,7 @@ def test_a_ledger_that_lost_its_end_is_decoded_whole(path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99999])
-def test_a_damaged_or_cut_checkpoint_is_passed_over(path: Path, share: float) -> None:
+def test_a_damaged_or_truncated_checkpoint_is_ignored(path: Path, share: float) -> None:
     file = path.with_suffix(".checkpoint")
     content = bytearray(file.read_bytes())
     place = int(share * len(content))
@@ -78,7 +78,7 @@ def test_a_damaged_or_cut_checkpoint_is_passed_over(path: Path, share: float) ->
     assert load_checkpoint(path) is None
 
 
-def test_a_bad_line_behind_a_checkpoint_is_told_by_its_number_in_the_file(path: Path) -> None:
+def test_a_bad_line_after_a_checkpoint_is_reported_by_its_line_number(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"{}\n")
     with pytest.raises(UsageError, match="line 2001 is damaged"):

@@ -1,4 +1,4 @@
-"""Lines that are taken over from another ledger, as that one is left by its processes."""
+"""Lines are taken over from another ledger as its processes left it."""
 
 from pathlib import Path
 
@@ -15,13 +15,11 @@ def gathered(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("lost", [1, 20])
-def test_a_line_that_was_cut_short_is_taken_over_once_it_is_whole(
-    tmp_path: Path, make_line: MakeLine, lost: int
-) -> None:
+def test_a_truncated_line_is_taken_over_once_it_is_complete(tmp_path: Path, make_line: MakeLine, lost: int) -> None:
     lines = [complete(make_line(row)) for row in range(3)]
     other = tmp_path / "other.jsonl"
     other.write_bytes(b"".join(lines[:2])[:-lost])
-    assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1], "only a newline is lacking, or more"
+    assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1], "only a newline is missing, or more"
     assert gathered(tmp_path) == lines[: 2 if lost == 1 else 1]
     other.write_bytes(b"".join(lines))
     assert gathered(tmp_path) == lines

@@ -1,4 +1,4 @@
-"""The index answers as a dict would, in a fraction of its memory."""
+"""The index behaves like a dict, in a fraction of its memory."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ values = st.integers(0, 9) | st.integers(2**32 - 3, 2**32 + 3) | st.integers(0, 
 
 
 @given(st.lists(st.tuples(keys, values)), st.lists(keys))
-def test_it_answers_as_a_dict_would(pairs: list[tuple[int, int]], others: list[int]) -> None:
+def test_it_behaves_like_a_dict(pairs: list[tuple[int, int]], others: list[int]) -> None:
     index, reference = KeyIndex(), dict[int, int]()
     for key, value in pairs:
         index[key] = value
@@ -30,7 +30,7 @@ def test_it_grows_past_its_first_size() -> None:
 
 
 @given(st.lists(st.tuples(keys, values)), st.lists(st.tuples(keys, values)))
-def test_a_copy_stays_as_it_was(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
+def test_a_copy_is_independent(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
     index = KeyIndex()
     for key, value in before:
         index[key] = value

@@ -1,4 +1,4 @@
-"""A line reads back as what was written."""
+"""A line is read back as it was written."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def test_every_line_reads_back_as_it_was_written(
     assert line.cost_nanousd == cost, "sums of nano-dollars are exact"
 
 
-def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine]) -> None:
+def test_the_integer_1_and_the_string_1_stay_different_ids(make_line: Callable[..., LedgerLine]) -> None:
     assert LedgerLine.from_record(make_line(id=1).to_record()).id == 1
     assert LedgerLine.from_record(make_line(id="1").to_record()).id == "1"
 
@@ -60,7 +60,7 @@ def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine
         b'{"row":1,"id":1,"key":"x","status":"ok","prompt":"","model":"","started_at":""}',
     ],
 )
-def test_what_is_no_line_is_refused(raw: bytes) -> None:
+def test_an_invalid_line_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         LedgerLine.from_record(raw)
 
@@ -70,7 +70,7 @@ def test_what_is_no_line_is_refused(raw: bytes) -> None:
     [
         ("ok", 0.9, "ok"),
         ("ok", 0.4, "review"),
-        ("review", 0.9, "ok"),  # of an earlier version, whose threshold was another one
+        ("review", 0.9, "ok"),  # of an earlier version, with a different threshold
         ("review", 0.4, "review"),
         ("ok", None, "ok"),
         ("failed", None, "failed"),

@@ -1,4 +1,4 @@
-"""Lines as they stand in the file: what they share is stated now and then, and no line is lost with another one."""
+"""Lines in the file: shared values are stated now and then, and no line is lost with another one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +59,7 @@ changes = st.fixed_dictionaries(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(changes, max_size=30), data=st.data())
-def test_any_line_comes_back_equal_in_order_and_at_any_place(
+def test_any_line_is_read_back_equal_in_order_and_by_offset(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, lines: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("lines") / "ledger.jsonl"
@@ -78,7 +78,7 @@ def test_any_line_comes_back_equal_in_order_and_at_any_place(
 
 @pytest.fixture
 def usual(make_line: MakeLine) -> list[LedgerLine]:
-    """Lines of the usual length; the first one is of a request that filled the cache."""
+    """Lines of the usual length; the first one is from a request that filled the cache."""
     return [
         make_line(
             row,
@@ -109,7 +109,7 @@ def written(lines: list[LedgerLine]) -> list[bytes]:
     return [writer.encode(line) for line in lines]
 
 
-def test_a_usual_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None:
+def test_a_typical_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None:
     for rows in (60, 600):
         assert len(b"".join(written(usual[:rows]))) / rows < 350
 
@@ -122,7 +122,7 @@ def test_a_usual_line_takes_less_than_350_bytes(usual: list[LedgerLine]) -> None
     flip=st.integers(1, 255),
 )
 @example(first=0, count=120, place=40, flip=1)
-def test_damage_costs_the_damaged_lines_and_no_other(
+def test_damage_loses_the_damaged_lines_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, usual: list[LedgerLine], first: int, count: int, place: int, flip: int
 ) -> None:
     path = tmp_path_factory.mktemp("damage") / "ledger.jsonl"
@@ -136,20 +136,20 @@ def test_damage_costs_the_damaged_lines_and_no_other(
     assert lines_of(path) == usual[:first] + usual[first + count :]
 
 
-def test_lines_that_were_taken_out_leave_the_others_whole(tmp_path: Path, usual: list[LedgerLine]) -> None:
+def test_removed_lines_leave_the_others_readable(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b"".join(written(usual)[5:]))
-    assert lines_of(path) == usual[5:], "what they share is stated again further on"
+    assert lines_of(path) == usual[5:], "shared values are stated again later"
 
 
-def test_a_line_that_names_what_nobody_stated_is_damaged(tmp_path: Path, usual: list[LedgerLine]) -> None:
+def test_a_line_whose_shared_values_are_missing_is_damaged(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b"".join(written(usual)[5:9]))
     with pytest.raises(UsageError, match=r"line 1 is damaged .*what it shares with them are missing"):
         lines_of(path)
 
 
-def test_a_line_that_did_not_come_into_the_file_states_nothing(tmp_path: Path, usual: list[LedgerLine]) -> None:
+def test_a_line_that_was_not_written_defines_no_shared_values(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path, lines = tmp_path / "ledger.jsonl", LineWriter()
     with path.open("wb") as file:
         for line in usual[:40]:
@@ -161,7 +161,7 @@ def test_a_line_that_did_not_come_into_the_file_states_nothing(tmp_path: Path, u
     assert lines_of(path) == [line for line in usual[:40] if line.row % 3]
 
 
-def test_members_that_somebody_has_added_are_the_lines_own(tmp_path: Path, usual: list[LedgerLine]) -> None:
+def test_unknown_members_of_a_line_are_kept(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b"".join(written(usual[:9])))
     error = {"kind": "invalid", "code": None, "message": "no label"}
@@ -169,7 +169,7 @@ def test_members_that_somebody_has_added_are_the_lines_own(tmp_path: Path, usual
     assert [line.error is not None for line in lines_of(path)] == [line.row in (1, 8) for line in usual[:9]]
 
 
-def test_a_ledger_of_format_2_is_read_and_goes_on(tmp_path: Path, usual: list[LedgerLine]) -> None:
+def test_a_ledger_of_format_2_is_read_and_appended_to(tmp_path: Path, usual: list[LedgerLine]) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(_OF_FORMAT_2)
     ledger, _ = Ledger.open(path, on_line=lambda *_: None)

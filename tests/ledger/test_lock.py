@@ -36,7 +36,7 @@ def holder(folder: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_and_the_holder_is_named(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
         with pytest.raises(FolderBusy, match=f"process {process.pid}") as caught, locked(tmp_path):
             pass
@@ -44,7 +44,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> No
         process.communicate()
 
 
-def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
         process.kill()
         process.wait()
@@ -52,17 +52,17 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
             pass
 
 
-def test_who_only_looks_whether_it_is_held_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_checking_whether_the_lock_is_held_blocks_no_one(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     path.touch()
 
-    def look(file: int) -> None:
+    def watch(file: int) -> None:
         while len([fd for fd in Path("/dev/fd").iterdir() if fd.exists() and fd.samefile(path)]) == 1:
-            pass  # until somebody wants it
+            pass  # until `locked` opens it too
         os.close(file)
 
-    fcntl.flock(looking := os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
-    looker = threading.Thread(target=look, args=(looking,))
-    looker.start()
+    fcntl.flock(watched := os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+    watcher = threading.Thread(target=watch, args=(watched,))
+    watcher.start()
     with locked(tmp_path):
-        looker.join()
+        watcher.join()

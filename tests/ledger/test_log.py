@@ -1,4 +1,4 @@
-"""A ledger opens after whatever happened to it, and loses no whole line."""
+"""A ledger opens whatever happened to it, and loses no complete line."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def filled(path: Path, make_line: MakeLine, count: int) -> list[LedgerLine]:
     return lines
 
 
-def test_what_was_appended_is_found_by_its_key(tmp_path: Path, make_line: MakeLine) -> None:
+def test_an_appended_line_is_found_by_its_key(tmp_path: Path, make_line: MakeLine) -> None:
     lines = filled(tmp_path / "ledger.jsonl", make_line, 200)
     ledger, read, torn = reopened(tmp_path / "ledger.jsonl")
     assert torn is None
@@ -68,7 +68,7 @@ def test_a_long_line_is_read_back_whole(tmp_path: Path, make_line: MakeLine) -> 
     cut=st.integers(0, 2000),
     junk=st.sampled_from([b"", b"\x00" * 512, b"\xff\xfe", b'{"row":', "é".encode()[:1]]),
 )
-def test_a_ledger_cut_anywhere_keeps_every_whole_line(
+def test_a_ledger_truncated_anywhere_keeps_every_complete_line(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, cut: int, junk: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "ledger.jsonl"
@@ -77,7 +77,7 @@ def test_a_ledger_cut_anywhere_keeps_every_whole_line(
     cut = min(cut, len(whole))
     path.write_bytes(whole[:cut] + junk)
     ledger, read, torn = reopened(path)
-    lacks_newline = len(junk) <= 1 and whole[cut : cut + 1] == b"\n"  # which is put there, or back
+    lacks_newline = len(junk) <= 1 and whole[cut : cut + 1] == b"\n"  # which is added or restored
     kept = whole[: cut + lacks_newline].count(b"\n")
     assert read == lines[:kept]
     assert (torn is None) == (path.stat().st_size == cut + max(len(junk), lacks_newline))
@@ -88,7 +88,7 @@ def test_a_ledger_cut_anywhere_keeps_every_whole_line(
     assert len(reopened(path)[1]) == kept + 1
 
 
-def test_a_damaged_line_in_the_middle_is_refused_with_its_place(tmp_path: Path, make_line: MakeLine) -> None:
+def test_a_damaged_line_in_the_middle_is_refused_with_its_line_number(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     filled(path, make_line, 3)
     lines = path.read_bytes().split(b"\n")
@@ -110,7 +110,7 @@ def test_salvage_moves_damaged_lines_aside_and_keeps_the_rest(tmp_path: Path, ma
     assert reopened(path)[1] == [whole[0], whole[2]]
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path: Path, make_line: MakeLine) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_line(tmp_path: Path, make_line: MakeLine) -> None:
     """A file size limit stands in for a full disk: the kernel refuses the write in the same way."""
     script = f"""
 import resource, signal, sys
@@ -140,7 +140,7 @@ except StorageFailed as error:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(junk=st.binary(max_size=300), cut=st.integers(0, 2000))
-def test_whatever_stands_at_the_end_is_cut_off_or_refused_and_no_whole_line_is_lost(
+def test_any_trailing_bytes_are_cut_off_or_refused_and_no_complete_line_is_lost(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, junk: bytes, cut: int
 ) -> None:
     path = tmp_path_factory.mktemp("junk") / "ledger.jsonl"
@@ -155,12 +155,12 @@ def test_whatever_stands_at_the_end_is_cut_off_or_refused_and_no_whole_line_is_l
         return
     assert read[:whole] == lines[:whole]
     kept = path.read_bytes() + (torn.read_bytes() if torn else b"")
-    assert kept in (found, found + b"\n", found[:-1] + b"\n"), "a line that lacks its newline alone is whole"
+    assert kept in (found, found + b"\n", found[:-1] + b"\n"), "a line that lacks only its newline is complete"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["ok", "review", FAILED]), st.booleans())))
-def test_it_answers_as_a_dict_of_the_latest_lines_would_however_often_it_is_opened(
+def test_it_behaves_like_a_dict_of_the_latest_lines_however_often_it_is_opened(
     tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, steps: list[tuple[int, str, bool]]
 ) -> None:
     path = tmp_path_factory.mktemp("model") / "ledger.jsonl"
@@ -200,7 +200,7 @@ def test_after_a_failed_sync_nothing_counts_as_synced_again(tmp_path: Path, make
         os.close(fd)
 
 
-def test_what_a_session_left_is_written_again_as_it_was(tmp_path: Path, make_line: MakeLine) -> None:
+def test_the_lines_of_a_session_are_rewritten_unchanged(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     filled(path, make_line, 200)
     before = path.read_bytes()
@@ -210,7 +210,7 @@ def test_what_a_session_left_is_written_again_as_it_was(tmp_path: Path, make_lin
     write_again(tmp_path / "none.jsonl", 0)
 
 
-def test_a_label_that_is_none_of_the_tasks_is_no_result(tmp_path: Path, make_line: MakeLine) -> None:
+def test_a_label_that_is_not_in_the_task_is_not_a_result(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     filled(path, make_line, 2)
     for labels, done in (({"a"}, True), ({"b"}, False)):
@@ -220,7 +220,7 @@ def test_a_label_that_is_none_of_the_tasks_is_no_result(tmp_path: Path, make_lin
         ledger.close()
 
 
-def test_no_flipped_bit_changes_a_line_in_silence(tmp_path: Path, make_line: MakeLine) -> None:
+def test_no_flipped_bit_changes_a_line_unnoticed(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     lines = filled(path, make_line, 3)
     whole = path.read_bytes()
@@ -229,12 +229,12 @@ def test_no_flipped_bit_changes_a_line_in_silence(tmp_path: Path, make_line: Mak
         with pytest.raises(UsageError, match=r"ledger\.jsonl: line \d is damaged"):
             list(read_lines(path))
     path.write_bytes(whole[:-1] + b"x")
-    assert [line for _, line in read_lines(path)] == lines, "a last newline that is damaged is mended"
+    assert [line for _, line in read_lines(path)] == lines, "a damaged last newline is repaired"
     assert reopened(path)[1:] == (lines, None)
     assert path.read_bytes() == whole
 
 
-def test_lines_of_an_earlier_version_count_only_where_the_file_begins_with_them(
+def test_lines_of_an_earlier_version_are_accepted_only_at_the_start_of_the_file(
     tmp_path: Path, make_line: MakeLine
 ) -> None:
     path = tmp_path / "ledger.jsonl"
@@ -247,14 +247,14 @@ def test_lines_of_an_earlier_version_count_only_where_the_file_begins_with_them(
 
 
 @pytest.mark.parametrize("field", ["cost_usd", "input_tokens", "attempts", "latency_s"])
-def test_a_figure_below_zero_is_refused(tmp_path: Path, make_line: MakeLine, field: str) -> None:
+def test_a_negative_number_is_refused(tmp_path: Path, make_line: MakeLine, field: str) -> None:
     path = tmp_path / "ledger.jsonl"
     write_lines(path, [make_line(0, **{field: -1})])
     with pytest.raises(UsageError, match=f"line 1 is damaged .*{field}"):
         list(read_lines(path))
 
 
-def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path, make_line: MakeLine) -> None:
+def test_a_newer_format_is_refused_and_left_unchanged(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     filled(path, make_line, 2)
     rewrite(path, lambda line: line | {"format": 4, "new": True})

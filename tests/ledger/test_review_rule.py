@@ -18,7 +18,7 @@ from llmbatch.core.review_rule import LabelLimits, ReviewRule
         (LabelLimits({}, others=0.8), True),
     ],
 )
-def test_a_label_without_a_threshold_of_its_own(
+def test_a_label_without_its_own_threshold(
     make_line: Callable[..., LedgerLine], limits: LabelLimits, *, needs: bool
 ) -> None:
     line = make_line(0, category="a", confidence=0.7)

@@ -1,4 +1,4 @@
-"""After a kill it is known what may have been billed."""
+"""After a kill, what may have been billed is known."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ from llmbatch.core.sent import Sent
 from llmbatch.runs.ledger.sent import Damage, SentLog
 
 
-def test_a_session_that_ended_in_order_leaves_nothing(tmp_path: Path) -> None:
+def test_a_session_that_ended_cleanly_leaves_nothing(tmp_path: Path) -> None:
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     log.record(Sent("a" * 32, 1, 5))
@@ -56,7 +56,7 @@ JUNK = st.binary(max_size=60).filter(lambda junk: not junk[:1].isdigit())
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 400), junk=JUNK)
-def test_cut_anywhere_it_tells_the_sends_that_are_whole(
+def test_truncated_anywhere_it_yields_the_complete_sends(
     tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("sent") / "sent.log"
@@ -109,7 +109,7 @@ def test_no_flipped_bit_lowers_what_may_have_been_billed(tmp_path: Path) -> None
         assert whole_but_beginning or left.damage.requests, place
 
 
-def test_a_single_line_that_is_damaged_counts_with_the_most_that_it_can_have_said(tmp_path: Path) -> None:
+def test_a_single_damaged_line_counts_with_the_most_it_can_have_contained(tmp_path: Path) -> None:
     path = tmp_path / "sent.log"
     log = SentLog(path)
     log.begin(7, "then")
@@ -120,7 +120,7 @@ def test_a_single_line_that_is_damaged_counts_with_the_most_that_it_can_have_sai
     assert left.damage == Damage(1, 99_999)
 
 
-def test_a_file_that_does_not_say_where_it_began_takes_no_send_for_ended(tmp_path: Path) -> None:
+def test_in_a_file_without_its_header_no_send_counts_as_ended(tmp_path: Path) -> None:
     path = tmp_path / "sent.log"
     log = SentLog(path)
     log.begin(7, "then")
@@ -153,7 +153,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     "line",
     [b"null", b"[]", b"7", b'{"key": 1, "attempt": 1, "at_most_nusd": 1}', b'{"key": "a"}', b"\x00" * 40, b'{"x": 1}'],
 )
-def test_what_is_no_send_counts_as_one(tmp_path: Path, line: bytes) -> None:
+def test_an_invalid_line_counts_as_a_send(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "sent.log"
     SentLog(path).begin(7, "then")
     path.write_bytes(path.read_bytes() + line + b"\n")
@@ -162,7 +162,7 @@ def test_what_is_no_send_counts_as_one(tmp_path: Path, line: bytes) -> None:
     assert (left.sends, left.damage.requests) == ((), 1)
 
 
-def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: Path) -> None:
+def test_a_requests_actual_cost_replaces_its_reservation(tmp_path: Path) -> None:
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     refused, answered, session_loop = ("a" * 32, 1), ("a" * 32, 2), ("a" * 32, 3)
@@ -176,8 +176,8 @@ def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: 
     assert left.unsettled({}) == (Sent(*answered, 2, ended=True), Sent(*session_loop, 9))
 
 
-def test_a_line_of_one_model_does_not_settle_what_was_sent_to_the_next(tmp_path: Path) -> None:
-    """A doubtful answer has its line; the stronger model was asked about the same row when the kill came."""
+def test_a_line_of_one_model_does_not_settle_requests_to_the_next(tmp_path: Path) -> None:
+    """A doubtful answer has its line; a request to the stronger model for the same row was in flight at the kill."""
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     for at_most in (5, 70):
@@ -187,7 +187,7 @@ def test_a_line_of_one_model_does_not_settle_what_was_sent_to_the_next(tmp_path:
     assert left.unsettled({"a" * 32: 1}) == (Sent("a" * 32, 1, 70),)
 
 
-def test_beginning_again_leaves_out_what_has_its_outcome(tmp_path: Path) -> None:
+def test_rewriting_leaves_out_sends_that_have_an_outcome(tmp_path: Path) -> None:
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     done, waits = Sent("a" * 32, 1, 5), Sent("b" * 32, 1, 5, ended=True, billed=False)
@@ -204,7 +204,7 @@ def test_beginning_again_leaves_out_what_has_its_outcome(tmp_path: Path) -> None
 
 
 def _steps(key: str, arms: list[tuple[int, bool]]) -> list[Sent | int]:
-    """What is written about a row: of each arm its sends, what became of those that failed, and its line's attempts."""
+    """What is written about a row: each arm's sends, the outcomes of failed ones, and its line's attempts."""
     steps: list[Sent | int] = []
     for attempts, billed in arms:
         for attempt in range(1, attempts + 1):
@@ -215,17 +215,17 @@ def _steps(key: str, arms: list[tuple[int, bool]]) -> list[Sent | int]:
     return steps
 
 
-def _lost(path: Path, told: list[tuple[str, int]]) -> list[Sent]:
+def _lost(path: Path, recorded: list[tuple[str, int]]) -> list[Sent]:
     left, settled = SentLog(path).leftovers(), Counter[str]()
     assert left is not None
-    for key, attempts in told:
+    for key, attempts in recorded:
         settled[key] += attempts
     return sorted(left.unsettled(settled), key=lambda sent: (sent.key, sent.attempt))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_may_have_been_billed_is_the_same_however_often_it_began_again(
+def test_the_possibly_billed_sends_are_the_same_however_often_the_log_is_rewritten(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("sent")
@@ -234,20 +234,20 @@ def test_what_may_have_been_billed_is_the_same_however_often_it_began_again(
     again.begin(0, "then")
     arms = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=2)
     rows = {key: _steps(key, data.draw(arms)) for key in ("a" * 32, "b" * 32)}
-    told: list[tuple[str, int]] = []
+    recorded: list[tuple[str, int]] = []
     offset = 0
     for _ in range(data.draw(st.integers(0, 12))):
         if data.draw(st.integers(0, 3)) == 0:
-            again.begin_again(len(told), {})
-            offset = len(told)
-        if not (going := [key for key, steps in rows.items() if steps]):
+            again.begin_again(len(recorded), {})
+            offset = len(recorded)
+        if not (unfinished := [key for key, steps in rows.items() if steps]):
             break
-        key = data.draw(st.sampled_from(going))
+        key = data.draw(st.sampled_from(unfinished))
         step = rows[key].pop(0)
         if isinstance(step, Sent):
             for log in (plain, again):
                 log.record(step)
         else:
-            told.append((key, step))
+            recorded.append((key, step))
             again.settle(key, step)
-    assert _lost(folder / "again.log", told[offset:]) == _lost(folder / "plain.log", told)
+    assert _lost(folder / "again.log", recorded[offset:]) == _lost(folder / "plain.log", recorded)

@@ -1,4 +1,4 @@
-"""No field of an input overwrites an answer or another field, however often results are an input again."""
+"""No input field overwrites an answer or another field, however often results are used as input again."""
 
 import io
 from typing import Any
@@ -20,7 +20,7 @@ FIELDS = st.dictionaries(NAMES, st.integers())
 
 
 @given(FIELDS)
-def test_fields_keep_apart_from_each_other_and_from_the_views_own(fields: dict[str, int]) -> None:
+def test_field_columns_do_not_clash_with_each_other_or_with_output_columns(fields: dict[str, int]) -> None:
     carried = {column(name, COLUMNS): value for name, value in fields.items()}
     assert len(carried) == len(fields)
     assert carried.keys().isdisjoint(COLUMNS)
@@ -33,16 +33,16 @@ def _row(fields: dict[str, Any]) -> Row:
 
 
 @given(st.dictionaries(st.builds(lambda n: "llmbatch_" * n + "error", st.integers(0, 3)), st.integers()))
-def test_a_failed_rows_error_takes_no_field_away_and_the_next_runs_takes_its_place(fields: dict[str, int]) -> None:
+def test_a_failed_rows_error_removes_no_field_and_the_next_runs_error_replaces_it(fields: dict[str, int]) -> None:
     record = failed_record(_row(fields), RowError("refusal", None, "first"))
     assert {name: record[name] for name in fields} == fields
     again = failed_record(_row(record), RowError("timeout", None, "second"))
     assert again.keys() == record.keys()
     assert again[error_field(again)]["kind"] == "timeout"
-    assert carried_fields(_row(again), keep=None, text_fields=()) == fields, "a result does not carry old errors"
+    assert carried_fields(_row(again), keep=None, text_fields=()) == fields, "a result does not contain old errors"
 
 
-def test_headings_stay_apart_when_they_are_made_safe() -> None:
+def test_headings_stay_distinct_when_they_are_made_safe() -> None:
     file = io.BytesIO()
     columns = ["=a", "'=a", "b", "input_'=a"]
     CsvWriter(file, columns).close()

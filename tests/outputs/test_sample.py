@@ -20,7 +20,7 @@ def test_a_share_and_a_count_are_understood(text: str, sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "101%", "nan%", "1.5", "%"])
-def test_what_is_neither_is_refused(text: str) -> None:
+def test_an_invalid_sample_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_sample(text)
 
@@ -33,13 +33,13 @@ def test_a_larger_share_only_adds_rows(seed: int, one: float, other: float) -> N
     assert few <= many
 
 
-def test_a_share_takes_about_that_many() -> None:
+def test_a_share_takes_about_that_many_rows() -> None:
     draw = Draw(Sample(share=0.1), ())
     assert 150 < sum(draw.takes(row) for row in ROWS) < 250
 
 
 @given(st.integers(0, 300), st.integers(0, 100))
-def test_a_count_takes_exactly_that_many(count: int, seed: int) -> None:
+def test_a_count_takes_exactly_that_many_rows(count: int, seed: int) -> None:
     draw = Draw(Sample(count=count, seed=seed), ROWS[:200])
     assert sum(draw.takes(row) for row in ROWS[:200]) == min(count, 200)
 
@@ -50,7 +50,7 @@ def test_another_seed_draws_another_sample() -> None:
 
 
 def numbered(texts: list[str], *, ids: str) -> list[Row]:
-    """Rows of an input: with ids of their own, none (then the place stands for it), or all the same."""
+    """Rows of an input: with distinct ids, none (then the position is the id), or all the same."""
     rows = []
     for n, text in enumerate(texts):
         fields: dict[str, object] = {"text": text}
@@ -63,7 +63,7 @@ def numbered(texts: list[str], *, ids: str) -> list[Row]:
 
 
 @pytest.mark.parametrize("ids", ["own", "none", "same"])
-def test_rows_put_in_anywhere_leave_the_sample_as_it_is(ids: str) -> None:
+def test_inserting_rows_leaves_the_rest_of_the_sample_unchanged(ids: str) -> None:
     texts = [f"text {n}" for n in range(500)]
     before, after = (numbered(some, ids=ids) for some in (texts, ["new 9001", *texts[:250], "new 9002", *texts[250:]]))
     samples = [{row.text for row in drawn(rows, 100, seed=0)} for rows in (before, after)]
@@ -74,14 +74,14 @@ def test_rows_put_in_anywhere_leave_the_sample_as_it_is(ids: str) -> None:
         assert len(kept[0] - kept[1]) <= 2
 
 
-def test_rows_with_one_id_and_one_text_are_no_more_than_were_asked_for() -> None:
+def test_rows_with_the_same_id_and_text_do_not_exceed_the_requested_count() -> None:
     rows = [Row(n, "x", "same", Place("f", n), {"id": "x", "text": "same"}) for n in range(200)]
     draw = Draw(Sample(count=50), rows)
     assert sum(draw.takes(row) for row in rows) == 50
     assert len(drawn(rows, 50, seed=0)) == 50
 
 
-def test_the_samples_first_rows_are_the_smaller_sample() -> None:
+def test_the_first_rows_of_a_sample_are_the_smaller_sample() -> None:
     large, small = Draw(Sample(count=100), ROWS), Draw(Sample(count=40), ROWS)
     ordered = sorted((place, row.index) for row in ROWS if (place := large.place(row)) is not None)
     assert {index for _, index in ordered[:40]} == {row.index for row in ROWS if small.takes(row)}

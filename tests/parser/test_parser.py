@@ -1,4 +1,4 @@
-"""Only a label of the task gets through."""
+"""Only a label of the task is accepted."""
 
 import json
 from typing import Any
@@ -24,23 +24,23 @@ def content(category: Any = "fraud", confidence: Any = 0.9, **more: Any) -> str:
     return json.dumps({"category": category, "confidence": confidence, **more})
 
 
-def test_a_clean_answer_is_taken_as_it_stands() -> None:
+def test_a_clean_answer_is_accepted_unchanged() -> None:
     assert PARSER.parse(content()) == Answer("fraud", 0.9, None, repaired=False)
 
 
 @pytest.mark.parametrize("wrapper", ["```json\n{}\n```", "Sure! Here it is: {} Hope it helps.", "[{}]", "  {}\n\n"])
-def test_wrapper_text_is_taken_off(wrapper: str) -> None:
+def test_wrapper_text_is_removed(wrapper: str) -> None:
     answer = PARSER.parse(wrapper.replace("{}", content("no", 1)))
     assert ("no", 1.0) == (answer.category, answer.confidence)
     assert answer.repaired == (wrapper.strip() != "{}")
 
 
 @pytest.mark.parametrize("spelling", ["FRAUD", " fraud\n", "Fraud"])
-def test_another_case_or_surrounding_space_counts_as_the_label(spelling: str) -> None:
+def test_case_and_surrounding_space_do_not_matter(spelling: str) -> None:
     assert PARSER.parse(content(spelling)) == Answer("fraud", 0.9, None, repaired=True)
 
 
-def test_a_listed_alias_counts_as_its_label() -> None:
+def test_a_listed_alias_is_mapped_to_its_label() -> None:
     assert PARSER.parse(content("Severe Fraud")).category == "fraud_high"
 
 
@@ -87,7 +87,7 @@ def test_a_listed_alias_counts_as_its_label() -> None:
         ("[" * 100_000, "characters long"),
     ],
 )
-def test_what_is_no_answer_is_refused_with_the_reason(raw: str, why: str) -> None:
+def test_an_invalid_answer_is_refused_with_the_reason(raw: str, why: str) -> None:
     with pytest.raises(InvalidAnswerError, match=why.replace("(", r"\(")):
         PARSER.parse(raw)
 
@@ -131,7 +131,7 @@ def test_any_json_is_a_valid_answer_or_a_refusal(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("percent", "confidence"), [(0, 0.0), (1, 0.01), (57, 0.57), (100, 1.0)])
-def test_a_percentage_is_a_confidence(percent: int, confidence: float) -> None:
+def test_a_percentage_is_accepted_as_confidence(percent: int, confidence: float) -> None:
     assert PARSER.parse(json.dumps({"category": "no", "percent": percent})).confidence == confidence
 
 
@@ -143,12 +143,12 @@ def test_a_percentage_is_a_confidence(percent: int, confidence: float) -> None:
         ('"\uff11\uff10\uff10\uff05"', 1.0), ('"1"', 0.01),
     ],
 )  # fmt: skip
-def test_a_percentage_counts_in_any_spelling_that_can_be_read_in_one_way(percent: str, confidence: float) -> None:
+def test_a_percentage_is_read_in_any_unambiguous_spelling(percent: str, confidence: float) -> None:
     assert PARSER.parse(f'{{"category": "no", "percent": {percent}}}') == Answer("no", confidence, None, repaired=True)
 
 
 @pytest.mark.parametrize(("spelled", "confidence"), [('"0.92"', 0.92), ('"92%"', 0.92), ('"1"', 1.0)])
-def test_a_fraction_counts_in_any_spelling_that_can_be_read_in_one_way(spelled: str, confidence: float) -> None:
+def test_a_fraction_is_read_in_any_unambiguous_spelling(spelled: str, confidence: float) -> None:
     assert PARSER.parse(f'{{"category": "no", "confidence": {spelled}}}').confidence == confidence
 
 
@@ -166,11 +166,11 @@ def test_a_fraction_counts_in_any_spelling_that_can_be_read_in_one_way(spelled: 
         "fraud\ufeff",
     ],
 )
-def test_marks_width_and_invisible_characters_do_not_make_another_label(spelling: str) -> None:
+def test_punctuation_width_and_invisible_characters_do_not_change_the_label(spelling: str) -> None:
     assert PARSER.parse(content(spelling)) == Answer("fraud", 0.9, None, repaired=True)
 
 
-def test_labels_that_differ_in_marks_alone_are_told_apart_or_refused() -> None:
+def test_labels_that_differ_only_in_punctuation_are_distinguished_or_refused() -> None:
     parser = AnswerParser(plain_space((Label(name="a."), Label(name="a"), Label(name="\uff41"))))
     assert parser.parse(content("a.")).category == "a."
     assert parser.parse(content("A")).category == "a"
@@ -179,7 +179,7 @@ def test_labels_that_differ_in_marks_alone_are_told_apart_or_refused() -> None:
 
 
 @pytest.mark.parametrize("key", ["Category", "CATEGORY", " category ", "**category**"])
-def test_a_key_counts_in_another_case(key: str) -> None:
+def test_keys_are_matched_ignoring_case(key: str) -> None:
     raw = json.dumps({key: "no", "Percent": 90})
     assert PARSER.parse(raw) == Answer("no", 0.9, None, repaired=True)
 
@@ -188,5 +188,5 @@ def test_a_key_counts_in_another_case(key: str) -> None:
     "raw",
     [content() * 2, f"{content()}\n```json\n{json.dumps(json.loads(content()), indent=2)}\n```", json.dumps(content())],
 )
-def test_the_same_object_again_is_one_answer(raw: str) -> None:
+def test_a_repeated_identical_object_is_one_answer(raw: str) -> None:
     assert PARSER.parse(raw) == Answer("fraud", 0.9, None, repaired=True)

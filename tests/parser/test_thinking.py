@@ -1,4 +1,4 @@
-"""Only what stands behind a model's thinking is its answer."""
+"""Only the text after a model's thinking is its answer."""
 
 import pytest
 
@@ -34,7 +34,7 @@ MARKS = [
 
 
 @pytest.mark.parametrize(("opening", "closing"), MARKS)
-def test_what_is_weighed_in_the_thinking_is_no_answer(opening: str, closing: str) -> None:
+def test_a_label_mentioned_in_the_thinking_is_not_the_answer(opening: str, closing: str) -> None:
     assert PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n{RIGHT}") == ANSWER
     with pytest.raises(InvalidAnswerError, match="no JSON object"):
         PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing} The label is **technical**")
@@ -43,29 +43,29 @@ def test_what_is_weighed_in_the_thinking_is_no_answer(opening: str, closing: str
 
 
 @pytest.mark.parametrize("closing", [closing for _, closing in MARKS[:15]])
-def test_thinking_whose_opening_mark_the_template_sent_ends_all_the_same(closing: str) -> None:
+def test_thinking_without_an_opening_tag_still_ends_at_the_closing_tag(closing: str) -> None:
     assert PARSER.parse(f"thoughts {{with braces}} {WRONG}{closing}{RIGHT}") == ANSWER
 
 
 @pytest.mark.parametrize("opening", [opening for opening, _ in MARKS])
-def test_thinking_that_is_not_closed_holds_no_answer(opening: str) -> None:
+def test_unclosed_thinking_contains_no_answer(opening: str) -> None:
     with pytest.raises(InvalidAnswerError, match="within its reasoning"):
         PARSER.parse(f"{opening}The format is {WRONG} so")
 
 
-def test_thinking_again_after_an_answer_leaves_none() -> None:
+def test_thinking_after_an_answer_discards_the_answer() -> None:
     with pytest.raises(InvalidAnswerError, match="within its reasoning"):
         PARSER.parse(f"<think>a</think>{RIGHT}<think>or {WRONG}")
 
 
-def test_marks_within_a_whole_answer_are_its_text() -> None:
+def test_thinking_tags_inside_a_complete_answer_are_text() -> None:
     raw = '{"reasoning":"it quotes <think> and </think>","category":"technical","percent":90}'
     assert PARSER.parse(raw).category == "technical"
 
 
-def test_special_tokens_behind_an_answer_are_taken_off() -> None:
+def test_special_tokens_after_an_answer_are_removed() -> None:
     assert PARSER.parse(f"{RIGHT}<|im_end|>") == ANSWER
 
 
-def test_long_thinking_does_not_count_as_the_answers_length() -> None:
+def test_long_thinking_does_not_count_towards_the_answers_length() -> None:
     assert PARSER.parse(f"<think>{'so ' * 20_000}</think>{RIGHT}") == ANSWER

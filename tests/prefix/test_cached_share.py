@@ -1,4 +1,4 @@
-"""A cached share that is far from the plan is told with its likely cause."""
+"""A cached share that is far from the plan is reported with its likely cause."""
 
 import re
 
@@ -14,7 +14,7 @@ def prefix(cached_tokens: int = 1200) -> PrefixPlan:
 
 
 @pytest.mark.parametrize(
-    ("cached", "written", "answers", "told"),
+    ("cached", "written", "answers", "expected"),
     [
         (99 * 1200, 1200, 100, None),
         (80 * 1200, 0, 100, None),
@@ -25,16 +25,16 @@ def prefix(cached_tokens: int = 1200) -> PrefixPlan:
         (40 * 1200, 0, 101, "before the first was answered"),
     ],
 )
-def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: int, told: str | None) -> None:
+def test_a_share_far_from_the_plan_is_reported(cached: int, written: int, answers: int, expected: str | None) -> None:
     usage = UsageTotals(
         billed_rows=answers, input_tokens=answers * 1300, cached_input_tokens=cached, cache_write_tokens=written
     )
     remark = far_from_plan(prefix(), usage)
-    if told is None:
+    if expected is None:
         assert remark is None
     else:
-        assert re.search(told, remark or "")
+        assert re.search(expected, remark or "")
 
 
-def test_a_prefix_that_was_never_to_be_cached_is_not_missed() -> None:
+def test_a_prefix_that_was_not_meant_to_be_cached_is_not_reported() -> None:
     assert far_from_plan(prefix(0), UsageTotals(billed_rows=100, input_tokens=100_000)) is None

@@ -1,4 +1,4 @@
-"""What goes into the prefix is decided by arithmetic over prices, rows and the provider's rules of caching."""
+"""The contents of the prefix are decided from prices, row count and the provider's caching rules."""
 
 import pytest
 from hypothesis import given
@@ -36,13 +36,13 @@ def taken(sizes: list[int], caching: PromptCaching | None, price: Price | None, 
         ([900, 1080], MARKED_CACHING, TENTH, 0, 0),
     ],
 )
-def test_the_pool_is_used_where_that_is_cheaper(
+def test_the_pool_is_used_if_that_is_cheaper(
     sizes: list[int], caching: PromptCaching | None, price: Price | None, rows: int | None, examples: int
 ) -> None:
     assert taken(sizes, caching, price, rows) == examples
 
 
-def test_the_row_from_which_growing_pays_is_found_exactly() -> None:
+def test_the_break_even_row_is_exact() -> None:
     # Plain 900 x 0.1 = 90 a row. Grown: written once at 1,080 x 0.125 = 135, then read at 1,080 x 0.01 = 10.8.
     price = parse_price("0.1,0.01,0.5,0.125")
     assert taken([900, 1080], MARKED_CACHING, price, 1) == 0
@@ -65,13 +65,13 @@ def test_no_other_choice_is_cheaper(sizes: list[int], caching: PromptCaching, pr
     assert chosen.cached_tokens == caching.cached_tokens(chosen.tokens) <= chosen.tokens
 
 
-def test_the_user_can_take_none_of_the_pool_or_all() -> None:
+def test_the_user_can_take_none_or_all_of_the_pool() -> None:
     terms = PrefixTerms(MARKED_CACHING, TENTH, 1000)
     plans = [plan_prefix([900, 1030, 1200], policy, terms) for policy in PrefixPolicy]
     assert [plan.pool_examples for plan in plans] == [1, 0, 2]
 
 
-def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
+def test_a_resumed_run_keeps_its_prefix() -> None:
     plan = plan_prefix([900, 1030, 1200], AUTO, PrefixTerms(MARKED_CACHING, TENTH, 1), standing=2)
     assert (plan.pool_examples, plan.tokens) == (2, 1200)
     assert plan.why.endswith("it has 2 of the 2 pool examples, as when the run began")
@@ -111,7 +111,7 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
         ),
     ],
 )
-def test_the_decision_is_told_in_one_line(
+def test_the_decision_is_explained_in_one_line(
     sizes: list[int], caching: PromptCaching | None, price: Price, rows: int, why: str
 ) -> None:
     assert plan_prefix(sizes, AUTO, PrefixTerms(caching, price, rows)).why == why

@@ -1,4 +1,4 @@
-"""Embeddings on the wire: bodies as OpenAI defines them, and answers as servers really give them."""
+"""Embeddings on the wire: bodies as OpenAI defines them, and answers as servers send them."""
 
 from base64 import b64encode
 from typing import Any
@@ -27,7 +27,7 @@ def decoded(data: Any, usage: Any = USAGE) -> list[list[float]]:
     return [vector.tolist() for vector in vectors_in(content or "")]
 
 
-def test_each_line_is_a_text() -> None:
+def test_each_line_contains_one_text() -> None:
     encoder = EMBEDDINGS.encoder(Question("m", "", {}))
     body = orjson.loads(encoder.encode("one\ntwo \ud800", RequestShape()))
     assert body == {"model": "m", "input": ["one", "two ?"]}
@@ -35,13 +35,15 @@ def test_each_line_is_a_text() -> None:
     assert EMBEDDINGS.path("m", deployment=False) == "/embeddings"
 
 
-def test_vectors_come_as_numbers_or_as_base64_in_any_order() -> None:
+def test_vectors_are_read_from_numbers_or_base64_in_any_order() -> None:
     as_base64 = b64encode(np.array([0.5, -2], dtype="<f4").tobytes()).decode()
     assert decoded([entry(1, [1, 2.5]), entry(0, as_base64)]) == [[0.5, -2], [1, 2.5]]
-    assert decoded([{"embedding": [1.0]}, {"embedding": [2.0]}]) == [[1.0], [2.0]], "without an index, as they stand"
+    assert decoded([{"embedding": [1.0]}, {"embedding": [2.0]}]) == [[1.0], [2.0]], (
+        "without an index, in the given order"
+    )
 
 
-def test_tokens_are_counted_as_input() -> None:
+def test_tokens_are_counted_as_input_tokens() -> None:
     body = orjson.dumps({"data": [entry(0, [1.0])], "model": "m", "usage": USAGE})
     completion = EMBEDDINGS.decode(body, {"x-request-id": "r"})
     assert completion.usage is not None
@@ -66,7 +68,7 @@ def test_tokens_are_counted_as_input() -> None:
         ["x"],
     ],
 )
-def test_what_is_no_vector_of_numbers_is_no_answer(data: Any) -> None:
+def test_an_answer_without_vectors_of_numbers_is_unusable(data: Any) -> None:
     with pytest.raises(NotACompletionError):
         decoded(data)
 
@@ -84,7 +86,7 @@ JSON = st.recursive(
 
 
 @given(data=JSON, usage=JSON)
-def test_any_answer_is_vectors_or_none(data: Any, usage: Any) -> None:
+def test_any_answer_is_decoded_or_refused(data: Any, usage: Any) -> None:
     body = orjson.dumps({"data": data, "usage": usage})
     try:
         content = EMBEDDINGS.decode(body, {}).content

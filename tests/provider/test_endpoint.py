@@ -1,4 +1,4 @@
-"""Whom the key may be sent to without encryption: this machine, and with a warning the user's own network."""
+"""Where the key may be sent without encryption: this machine, and with a warning the user's own network."""
 
 import pytest
 
@@ -27,20 +27,20 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_this_machine_is_told_by_localhost_and_addresses_alone(host: str) -> None:
+def test_only_localhost_and_loopback_addresses_are_this_machine(host: str) -> None:
     endpoint = resolve_endpoint(f"http://{host}:8000/v1", None, model="m")
     assert (endpoint.on_loopback, endpoint.in_the_clear) == (True, False)
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_a_network_of_ones_own_gets_the_key_with_a_warning(host: str) -> None:
+def test_a_private_network_gets_the_key_with_a_warning(host: str) -> None:
     assert reach_of(f"http://{host}/v1") is Reach.PRIVATE
     endpoint = resolve_endpoint(f"http://{host}:8000/v1", None, model="m")
     assert (endpoint.on_loopback, endpoint.in_the_clear) == (False, True)
 
 
 @pytest.mark.parametrize("host", PUBLIC)
-def test_a_public_host_gets_it_on_demand_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_host_gets_the_key_only_on_request(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://{host}:8000/v1"
     with pytest.raises(UsageError, match="unencrypted") as refused:
         resolve_endpoint(url, None, model="m")
@@ -52,7 +52,7 @@ def test_a_public_host_gets_it_on_demand_only(host: str, monkeypatch: pytest.Mon
         resolve_endpoint(None, None, model="m")
 
 
-def test_what_looks_like_loopback_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_host_that_looks_like_loopback_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     assert resolve_endpoint("http://127.0.0.1/v1", None, model="m").on_loopback
     with pytest.raises(UsageError, match="no API key"):

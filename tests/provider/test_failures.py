@@ -95,7 +95,7 @@ def test_each_status_and_code_has_its_action(status: int, body: Any, kind: str, 
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 408, 409, 400, 418])
-def test_a_request_that_may_have_been_worked_on_stays_charged(status: int) -> None:
+def test_a_request_that_may_have_been_processed_stays_charged(status: int) -> None:
     assert judged(status, openai_error()).billed is Billed.UNKNOWN
 
 
@@ -140,12 +140,12 @@ def caused_by(cause: Exception) -> Exception:
         (RuntimeError("what"), "unexpected", Action.FAIL, Billed.UNKNOWN),
     ],
 )
-def test_what_the_transport_raises_has_its_action(error: Exception, kind: str, action: Action, billed: Billed) -> None:
+def test_each_transport_error_has_its_action(error: Exception, kind: str, action: Action, billed: Billed) -> None:
     failure = judge_exception(error)
     assert (kind, action, billed) == (failure.kind, failure.action, failure.billed)
 
 
-def test_five_unknown_errors_alike_end_the_run_as_a_bug() -> None:
+def test_five_identical_unknown_errors_end_the_run_as_a_bug() -> None:
     failure = judge_exception(RuntimeError("what"))
     assert (5, ExitCode.BUG) == (failure.alike_stops, failure.exit_code)
 
@@ -170,13 +170,13 @@ def completion(**changes: Any) -> Completion:
         ({"content": " \n"}, "empty", Action.REASK),
     ],
 )
-def test_an_answer_of_no_use_has_its_action(changes: dict[str, Any], kind: str, action: Action) -> None:
+def test_an_unusable_answer_has_its_action(changes: dict[str, Any], kind: str, action: Action) -> None:
     failure = judge_completion(completion(**changes))
     assert failure is not None
     assert (kind, action, Billed.YES) == (failure.kind, failure.action, failure.billed)
 
 
-def test_a_whole_answer_is_no_failure() -> None:
+def test_a_complete_answer_is_not_a_failure() -> None:
     assert judge_completion(completion()) is None
 
 
@@ -196,7 +196,7 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("path", [p for p in WIRE if not p.name.startswith("200")], ids=lambda p: p.stem)
-def test_each_recorded_error_is_known(path: Path) -> None:
+def test_each_recorded_error_is_recognized(path: Path) -> None:
     recorded = json.loads(path.read_bytes())
     failure = judged(recorded["status"], recorded["body"], recorded["headers"])
     assert failure.kind == RECORDED.get(path.stem, failure.kind)

@@ -1,4 +1,4 @@
-"""The limits that an endpoint states are read from its headers, and nothing is made of nonsense."""
+"""The limits that an endpoint states are read from its headers, and nonsense is ignored."""
 
 import pytest
 from hypothesis import given
@@ -111,7 +111,7 @@ DAY_S = 86_400.0
          []),
     ],
 )  # fmt: skip
-def test_each_makers_form_of_a_limit_is_read(headers: dict[str, str], buckets: list[StatedLimit]) -> None:
+def test_each_providers_limit_headers_are_read(headers: dict[str, str], buckets: list[StatedLimit]) -> None:
     found = stated_limits(headers, now=NOW)
     assert [(b.kind, b.limit, b.remaining, b.window_s) for b in found] == [
         (b.kind, b.limit, b.remaining, b.window_s) for b in buckets
@@ -124,5 +124,5 @@ VALUES = st.text(max_size=30) | st.text('0123456789rqwt=;," ', max_size=60) | st
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
-def test_no_header_value_can_break_the_reading_of_limits(headers: dict[str, str]) -> None:
+def test_no_header_value_breaks_the_reading_of_limits(headers: dict[str, str]) -> None:
     assert all(bucket.reset_s is None or 0 <= bucket.reset_s for bucket in stated_limits(headers, now=NOW))

@@ -1,4 +1,4 @@
-"""Each model is asked in its own way, and an endpoint that refuses a parameter is asked in another."""
+"""Each model gets its own parameters, and parameters that an endpoint refuses are replaced or left out."""
 
 import importlib
 import inspect
@@ -32,17 +32,19 @@ from llmbatch.provider.shape import RequestShape, adapted, initial_shape
         ("llama-3.3-70b", "max_tokens", None, 0.0),
     ],
 )
-def test_a_models_own_parameters(model: str, limit: str, effort: str | None, temperature: float | None) -> None:
+def test_each_model_gets_its_own_parameters(
+    model: str, limit: str, effort: str | None, temperature: float | None
+) -> None:
     shape = initial_shape(model, answer_tokens=30)
     assert (limit, effort, temperature) == (shape.limit_parameter, shape.reasoning_effort, shape.temperature)
 
 
-def test_a_model_that_cannot_but_think_gets_room_for_it() -> None:
+def test_a_model_that_always_thinks_gets_room_for_it() -> None:
     assert initial_shape("gpt-6-luna", answer_tokens=30).max_output_tokens == 30
     assert initial_shape("o4-mini", answer_tokens=30).max_output_tokens > 1000
 
 
-def test_the_users_wishes_win() -> None:
+def test_the_users_settings_take_precedence() -> None:
     shape = initial_shape("gpt-6-luna", answer_tokens=30, temperature=0.3, reasoning_effort="high")
     assert (0.3, "high") == (shape.temperature, shape.reasoning_effort)
 
@@ -73,7 +75,7 @@ def test_a_refused_parameter_has_its_fallback(parameter: str, message: str, chan
     assert {name: getattr(shape, name) for name in changed} == changed
 
 
-def test_an_unknown_parameter_has_none() -> None:
+def test_an_unknown_parameter_has_no_fallback() -> None:
     assert adapted(RequestShape(), "logit_bias", "unsupported") is None
 
 
@@ -88,7 +90,7 @@ def test_an_unknown_parameter_has_none() -> None:
         ("llama-3.3-70b", None, True),
     ],
 )
-def test_log_probabilities_are_asked_of_models_that_do_not_think_first(
+def test_log_probabilities_are_requested_only_from_models_that_do_not_think_first(
     model: str,
     effort: str | None,
     asked: bool,  # noqa: FBT001
@@ -98,14 +100,14 @@ def test_log_probabilities_are_asked_of_models_that_do_not_think_first(
     assert not initial_shape(model, answer_tokens=30).logprobs
 
 
-def test_log_probabilities_that_are_refused_are_done_without() -> None:
+def test_refused_log_probabilities_are_left_out() -> None:
     shape = initial_shape("llama-3.3-70b", answer_tokens=30, logprobs=True)
     message = "logprobs is not supported"
     assert adapted(shape, "", message) == initial_shape("llama-3.3-70b", answer_tokens=30)
 
 
 def current_models() -> list[str]:
-    """What the SDK and the price library list and nobody has announced to retire, but for models of other tasks."""
+    """Models that the SDK and the price library list and that are not being retired, except models for other tasks."""
     retired = re.findall(r'"([^"]+)"', chat_model_file().partition("Deprecated values")[2])
     current = [
         m for m in get_args(ChatModel) if m not in retired and not re.search("audio|search|pro|codex|gpt-[34]", m)
@@ -126,7 +128,9 @@ def test_each_current_model_of_the_sdk_has_a_profile_with_its_window(model: str)
     price = find_price(model)
     assert price is not None
     rates = price.tiers[0][1]
-    assert (rates.cache_write > rates.input) == profile.caching.breakpoints, "who charges for writing takes marks"
+    assert (rates.cache_write > rates.input) == profile.caching.breakpoints, (
+        "models that charge for cache writes accept marks"
+    )
 
 
 def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:
@@ -155,7 +159,7 @@ def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:
         ("gpt-6-luna", "", False),
     ],
 )
-def test_a_date_makes_no_other_model_and_a_size_does(asked: str, answered: str, *, same: bool) -> None:
+def test_a_date_suffix_is_the_same_model_and_a_size_is_another(asked: str, answered: str, *, same: bool) -> None:
     assert is_same_model(asked, answered) is same
 
 
@@ -173,7 +177,7 @@ def test_a_date_makes_no_other_model_and_a_size_does(asked: str, answered: str, 
         ("gpt-4o-mini", "chat-completions", 1_030, 1_024),
     ],
 )
-def test_what_is_cached_depends_on_the_protocol_where_only_one_has_the_mark(
+def test_caching_depends_on_the_protocol_if_only_one_has_the_mark(
     model: str, dialect: str, tokens: int, cached: int
 ) -> None:
     caching = caching_of(model, dialect)
@@ -181,5 +185,5 @@ def test_what_is_cached_depends_on_the_protocol_where_only_one_has_the_mark(
     assert caching.cached_tokens(tokens) == cached
 
 
-def test_of_other_models_it_is_not_known() -> None:
+def test_caching_of_other_models_is_unknown() -> None:
     assert caching_of("mistral-small", "chat-completions") is None

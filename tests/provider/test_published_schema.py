@@ -1,4 +1,4 @@
-"""Every request that can be sent is one of OpenAI's published specification."""
+"""Every request that can be sent conforms to OpenAI's published specification."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def broken(shape: RequestShape, model: str = "m", text: str = "Some text.", *, r
 
 
 def with_fallbacks(shape: RequestShape) -> Iterator[RequestShape]:
-    """A shape, and what comes of it as one parameter after the other is refused until none is left."""
+    """A shape, and its fallbacks as one parameter after the other is refused until none is left."""
     yield shape
     for parameter in PARAMETERS:
         tried: RequestShape | None = shape
@@ -37,7 +37,7 @@ def with_fallbacks(shape: RequestShape) -> Iterator[RequestShape]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_sent_first_and_all_that_it_is_adapted_to(model: str) -> None:
+def test_first_requests_and_all_their_fallbacks(model: str) -> None:
     for reasoning, logprobs, tier in ((False, False, None), (True, True, "flex"), (True, False, "priority")):
         first = initial_shape(model, answer_tokens=30, logprobs=logprobs, service_tier=tier)
         for shape in with_fallbacks(first):
@@ -61,11 +61,11 @@ SHAPES = st.builds(
 
 
 @given(SHAPES, st.text())
-def test_any_combination_of_what_a_shape_may_hold(shape: RequestShape, text: str) -> None:
+def test_any_combination_of_shape_settings(shape: RequestShape, text: str) -> None:
     assert broken(shape, text=text) == []
 
 
-def test_the_check_finds_what_breaks_it() -> None:
+def test_the_check_detects_violations() -> None:
     request = {"model": "m", "messages": [], "temperature": 3, "wish": 1, "max_tokens": "many"}
     assert {breach.split(":")[0] for breach in breaches("CreateChatCompletionRequest", request)} == {
         "$.messages", "$.temperature", "$.wish", "$.max_tokens",

@@ -1,4 +1,4 @@
-"""The prefix is the same bytes for every row, and a document is carried exactly."""
+"""The prefix is the same bytes for every row, and a document is sent exactly."""
 
 import orjson
 import pytest
@@ -19,7 +19,7 @@ SHAPE = initial_shape("gpt-6-luna", answer_tokens=30)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-def test_a_body_is_what_encoding_it_whole_gives(text: str) -> None:
+def test_a_body_equals_the_result_of_encoding_it_whole(text: str) -> None:
     body = RequestEncoder(QUESTION).encode(text, SHAPE)
     assert orjson.loads(body) == request_body(QUESTION, SHAPE, build_document(text))
 
@@ -43,13 +43,13 @@ def test_the_output_mode_decides_the_response_format(output: OutputMode) -> None
     assert body.get("response_format", {"type": "text"})["type"] == output
 
 
-def test_an_output_limit_is_always_set_under_one_name() -> None:
+def test_an_output_limit_is_always_set_under_exactly_one_name() -> None:
     body = request_body(QUESTION, SHAPE, "x")
     assert body["max_completion_tokens"] == 30
     assert "max_tokens" not in body
 
 
-def test_a_prefixs_end_is_marked_where_the_model_takes_marks_and_nothing_else_is_kept() -> None:
+def test_the_end_of_the_prefix_is_marked_if_the_model_accepts_marks_and_nothing_else_is_cached() -> None:
     body = orjson.loads(RequestEncoder(QUESTION).encode("x", initial_shape("gpt-6-luna", answer_tokens=30)))
     breakpoint_ = {"mode": "explicit"}
     part = {"type": "text", "text": QUESTION.prefix, "prompt_cache_breakpoint": breakpoint_}

@@ -1,4 +1,4 @@
-"""The maker's announcements are read out of the installed SDK."""
+"""The provider's retirement announcements are read from the installed SDK."""
 
 from datetime import date
 from typing import get_args
@@ -26,7 +26,7 @@ def test_an_announced_date_is_found(model: str, on: date | None) -> None:
     assert shutdown_date(model) == on
 
 
-def test_most_of_the_sdks_models_are_on_their_way_out_and_the_default_one_is_not() -> None:
-    leaving = [model for model in get_args(ChatModel) if shutdown_date(model) is not None]
-    assert len(leaving) > len(get_args(ChatModel)) // 2
+def test_most_of_the_sdks_models_are_being_retired_and_the_default_one_is_not() -> None:
+    retiring = [model for model in get_args(ChatModel) if shutdown_date(model) is not None]
+    assert len(retiring) > len(get_args(ChatModel)) // 2
     assert shutdown_date(defaults.MODEL) is None

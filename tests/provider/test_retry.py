@@ -1,4 +1,4 @@
-"""When a request is repeated, and after what wait. Nothing sleeps: waits are only noted."""
+"""When a request is retried, and after what wait. Nothing sleeps: waits are only recorded."""
 
 import asyncio
 from random import Random
@@ -18,16 +18,16 @@ REFUSED = Failure("bad_parameter", Action.ADAPT, "")
 
 
 def run(failures: list[Failure], policy: RetryPolicy | None = None, seed: int = 0) -> tuple[int, list[float], str]:
-    """(sends, waits, outcome) of a row that meets these failures and then succeeds."""
+    """(sends, waits, outcome) of a row that gets these failures and then succeeds."""
     waits: list[float] = []
-    coming = iter(failures)
+    remaining = iter(failures)
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
     async def attempt(attempts: Attempts) -> str:
         attempts.sends += 1
-        failure = next(coming, None)
+        failure = next(remaining, None)
         if failure is None:
             return "answered"
         attempts.note(failure)
@@ -57,16 +57,16 @@ def run(failures: list[Failure], policy: RetryPolicy | None = None, seed: int = 
         ([THROTTLED, TIMEOUT, THROTTLED, TIMEOUT, TIMEOUT], 6, "answered"),
     ],
 )
-def test_only_what_can_succeed_is_repeated(failures: list[Failure], sends: int, outcome: str) -> None:
+def test_only_requests_that_can_succeed_are_retried(failures: list[Failure], sends: int, outcome: str) -> None:
     assert (sends, outcome) == run(failures)[::2]
 
 
-def test_what_bounds_its_own_repeats_is_not_sent_more() -> None:
+def test_failures_with_their_own_retry_limit_are_not_retried_more() -> None:
     login_page = Failure("not_a_completion", Action.RETRY, "", repeats=2)
     assert run([login_page] * 9)[0] == 3
 
 
-def test_the_servers_own_wait_wins_over_the_back_off() -> None:
+def test_the_servers_own_wait_overrides_the_back_off() -> None:
     asked = Failure("rate_limit", Action.THROTTLE, "", wait_s=0.4)
     assert 0.4 <= run([asked])[1][0] <= 0.44
 
@@ -76,7 +76,7 @@ def test_a_re_ask_does_not_wait() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 9))
-def test_back_off_stays_between_its_bounds_and_widens(seed: int, tries: int) -> None:
+def test_back_off_stays_between_its_bounds_and_grows(seed: int, tries: int) -> None:
     policy = RetryPolicy(attempts=20)
     waits = run([TIMEOUT] * tries, policy, seed)[1]
     assert len(waits) == tries
@@ -84,5 +84,5 @@ def test_back_off_stays_between_its_bounds_and_widens(seed: int, tries: int) -> 
         assert 5 <= wait <= min(5 * 2**number, 120)
 
 
-def test_rows_that_fail_together_do_not_come_back_together() -> None:
+def test_rows_that_fail_together_are_not_retried_together() -> None:
     assert len({run([TIMEOUT], seed=seed)[1][0] for seed in range(20)}) == 20

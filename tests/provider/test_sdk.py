@@ -1,4 +1,4 @@
-"""The SDK is loaded without its answer types, and nobody who uses it can tell."""
+"""The SDK is loaded without its answer types, and its users notice no difference."""
 
 import subprocess
 import sys
@@ -24,6 +24,6 @@ except AttributeError as error:
 """
 
 
-def test_types_that_were_put_off_are_there_when_they_are_looked_up() -> None:
+def test_deferred_types_are_available_when_looked_up() -> None:
     done = subprocess.run([sys.executable, "-c", SEEN_FROM_OUTSIDE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "module 'openai.types' has no attribute 'Nothing'\n"), done.stderr

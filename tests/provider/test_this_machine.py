@@ -1,4 +1,4 @@
-"""What this machine lacks is no word of the endpoint's: named as what it is, and on no row's account."""
+"""A shortage on this machine is not an endpoint failure: it is named as such and not counted against a row."""
 
 import asyncio
 import errno
@@ -37,7 +37,7 @@ LACKS = [
 
 
 @pytest.mark.parametrize(("error", "hint"), LACKS, ids=lambda case: repr(case)[:40])
-def test_a_lack_of_this_machine_is_named_with_what_to_do(error: BaseException, hint: str) -> None:
+def test_a_shortage_on_this_machine_is_named_with_a_remedy(error: BaseException, hint: str) -> None:
     for raised in (error, behind_the_sdk(error)):
         failure = judge_exception(raised)
         assert (failure.kind, failure.action, failure.billed) == ("this_machine", Action.THROTTLE, Billed.NO)
@@ -47,13 +47,13 @@ def test_a_lack_of_this_machine_is_named_with_what_to_do(error: BaseException, h
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(errno.ECONNREFUSED, "x"), ValueError("x")])
-def test_other_errors_are_none(error: BaseException) -> None:
+def test_other_errors_are_not_shortages_of_this_machine(error: BaseException) -> None:
     assert not judge_exception(error).is_of_this_machine
 
 
 @pytest.fixture
 def no_files_left() -> Iterator[None]:
-    gc.disable()  # else it may close what an earlier test has left, and there is one again
+    gc.disable()  # otherwise it may close a file of an earlier test and free a descriptor
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
@@ -71,7 +71,7 @@ def no_files_left() -> Iterator[None]:
 
 @pytest.mark.parametrize("has_looked_up", [False, True])
 @pytest.mark.parametrize("host", ["127.0.0.1", "llm.invalid"])
-def test_no_file_left_for_a_connection_or_a_look_up(
+def test_no_file_descriptor_left_for_a_connection_or_a_dns_lookup(
     host: str, request: pytest.FixtureRequest, *, has_looked_up: bool
 ) -> None:
     async def failed(name: str, *, without_files: bool) -> RequestFailedError:

@@ -1,4 +1,4 @@
-"""Answers over real sockets, packed, cut and placed as servers and proxies do it."""
+"""Answers over real sockets, compressed, truncated and delivered as servers and proxies do it."""
 
 import asyncio
 import gzip
@@ -22,15 +22,15 @@ ERROR = json.dumps({"error": {"message": "no such luck"}}).encode()
 
 
 def sent(reply: Reply, path: str = "/v1") -> Completion | Failure:
-    """What comes of a request that is answered so: the same as the first of a run, and behind another."""
+    """The outcome of a request with this reply: the same as the first of a run and after another one."""
     at_first = outcomes([reply], path)[-1]
     behind = outcomes([answer(), reply], path)[-1]
-    assert re.sub(r":\d+", "", str(behind)) == re.sub(r":\d+", "", str(at_first))  # but for the ports
+    assert re.sub(r":\d+", "", str(behind)) == re.sub(r":\d+", "", str(at_first))  # except for the ports
     return at_first
 
 
 def outcomes(replies: list[Reply], path: str = "/v1") -> list[Completion | Failure]:
-    """What comes of requests, one after the other, that are answered so."""
+    """The outcomes of consecutive requests with these replies."""
     with scripted(lambda asked: replies[asked.number - 1]) as endpoint:
         url = endpoint.url.removesuffix("/v1") + path
         return asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), len(replies)))
@@ -65,14 +65,14 @@ PACKED: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize(("encoding", "body"), PACKED, ids=[f"{n}-{name}" for n, (name, _) in enumerate(PACKED)])
-def test_an_answer_is_read_however_it_is_packed_or_said_to_be(encoding: str, body: bytes) -> None:
+def test_an_answer_is_read_with_any_actual_or_claimed_encoding(encoding: str, body: bytes) -> None:
     completion = sent(Reply(200, body, {"content-encoding": encoding} if encoding else {}))
     assert isinstance(completion, Completion)
     assert completion.content == '{"category":"technical","percent":92}'
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br"])
-def test_a_refusal_that_cannot_be_unpacked_keeps_its_status(encoding: str) -> None:
+def test_a_refusal_that_cannot_be_decompressed_keeps_its_status(encoding: str) -> None:
     failure = sent(Reply(429, b"\x0b\x02\x80\x00", {"content-encoding": encoding, "retry-after": "3"}))
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.status, failure.wait_s) == ("rate_limit", 429, 3.0)
@@ -86,7 +86,7 @@ def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
 
 
 @pytest.mark.parametrize("body", [gzip.compress(ERROR), b"\xef\xbb\xbf" + ERROR], ids=["packed", "marked"])
-def test_a_refusals_text_is_read_however_it_is_packed(body: bytes) -> None:
+def test_a_refusals_text_is_read_in_any_encoding(body: bytes) -> None:
     headers = {"content-encoding": "gzip"} if body.startswith(b"\x1f") else {}
     failure = sent(Reply(400, body, headers))
     assert isinstance(failure, Failure)
@@ -102,7 +102,7 @@ def test_long_headers_are_read() -> None:
 @pytest.mark.parametrize(
     ("base", "proposed"), [("", "; try --base-url http://127.0.0.1:"), ("/v1", "no API at /v1/chat/completions")]
 )
-def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, proposed: str) -> None:
+def test_a_missing_path_is_named_and_another_one_is_suggested(base: str, proposed: str) -> None:
     failure = sent(Reply(404, {"detail": "Not Found"}), base)
     assert isinstance(failure, Failure)
     assert proposed in failure.message
@@ -113,20 +113,20 @@ def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, pr
     "url",
     ["http://127.0.0.1:9/v1/chat/completions", "http://127.0.0.1:9/v1/v1", "http://127.0.0.1:9/v1/completions/"],
 )
-def test_a_base_url_that_names_more_than_the_base_is_refused_with_the_right_one(url: str) -> None:
+def test_a_base_url_with_an_endpoint_path_is_refused_with_the_right_one(url: str) -> None:
     with pytest.raises(UsageError) as refused:
         resolve_endpoint(url, None, model="m")
     assert refused.value.hint == "use --base-url http://127.0.0.1:9/v1"
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "", "/api/v1", "/openai/v1", "/v1beta/openai", "/compatible-mode/v1"])
-def test_a_usual_base_url_is_taken(path: str) -> None:
+def test_a_usual_base_url_is_accepted(path: str) -> None:
     assert resolve_endpoint(
         f"http://127.0.0.1:9{path}", None, model="m"
     ).base_url == f"http://127.0.0.1:9{path}".rstrip("/")
 
 
-def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_ca_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     caller: Any = Caller(
         Endpoint("https://127.0.0.1:9/v1", "k"), model="m", timeout_s=1, connections=1, on_headers=print
@@ -135,7 +135,7 @@ def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPat
         caller.open()
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth", "ignore:The 'proxy_auth'")  # which the SDK uses for the first
+@pytest.mark.filterwarnings("ignore:BasicAuth", "ignore:The 'proxy_auth'")  # used by the SDK for the first request
 def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: answer()) as proxy:
         address = proxy.url.removesuffix("/v1").replace("http://", "http://user:word@")
@@ -146,19 +146,19 @@ def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytes
     assert {asked.headers["Proxy-Authorization"] for asked in proxy.asked} == {"Basic dXNlcjp3b3Jk"}
 
 
-def test_every_request_has_the_headers_that_the_sdk_gave_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_has_the_headers_that_the_sdk_set_on_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     with scripted(lambda _: answer()) as endpoint:
         asyncio.run(send_each(Endpoint(endpoint.url, "k", on_loopback=True), 3))
     first, *others = ({name.lower(): value for name, value in asked.headers.items()} for asked in endpoint.asked)
-    assert first.pop("connection") == "keep-alive"  # which is what HTTP/1.1 means without a word
+    assert first.pop("connection") == "keep-alive"  # the default in HTTP/1.1
     assert (first["authorization"], first["openai-organization"]) == ("Bearer k", "org-1")
     assert others == [first, first]
 
 
 def test_cookies_are_not_sent_back() -> None:
     with scripted(lambda _: replace(answer(), headers={"Set-Cookie": "server=7; path=/"})) as endpoint:
-        url = endpoint.url.replace("127.0.0.1", "localhost")  # no client keeps those of an address
+        url = endpoint.url.replace("127.0.0.1", "localhost")  # no client keeps cookies of an IP address
         asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), 3))
     assert [name for asked in endpoint.asked for name in asked.headers if name.lower() == "cookie"] == []
     assert len(endpoint.asked) == 3

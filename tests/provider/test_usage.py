@@ -1,4 +1,4 @@
-"""Token counts as endpoints report them: whatever shape they come in, never less than what may be billed."""
+"""Token counts as endpoints report them: in any format, never less than what may be billed."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def total(tokens: Any) -> dict[str, Any]:
 
 
 def counts(reported: dict[str, Any]) -> tuple[Usage, str | None]:
-    """What is read, whether or not the cache is reported."""
+    """The usage that is read, ignoring whether the cache is reported, and its flag."""
     found = read_usage(reported)
     assert found.usage is not None
     return replace(found.usage, cache_unreported_tokens=0), found.flag
@@ -48,7 +48,7 @@ THOUGHT = Usage(1_300, output_tokens=209, reasoning_tokens=200)
         (prompt(21) | completion(0, reasoning_tokens=60) | total(81), Usage(21, 0, 0, 60, 60)),
         (prompt(1_300) | completion(9) | {"prompt_cache_hit_tokens": 1_200}, Usage(1_300, 1_200, 0, 9)),
         (prompt(1_300, cache_creation_tokens=900) | completion(9), Usage(1_300, 0, 900, 9)),
-        # What came from the cache beside the rest of the input, as Anthropic has it.
+        # Cached input beside the rest of the input, as Anthropic has it.
         (
             {"input_tokens": 100, "output_tokens": 9, "cache_read_input_tokens": 1_200, "total_tokens": 1_309},
             Usage(1_300, 1_200, 0, 9),
@@ -61,7 +61,7 @@ THOUGHT = Usage(1_300, output_tokens=209, reasoning_tokens=200)
         ),
     ],
 )
-def test_every_spelling_is_read(reported: dict[str, Any], usage: Usage) -> None:
+def test_every_field_name_is_read(reported: dict[str, Any], usage: Usage) -> None:
     assert counts(reported) == (usage, None)
 
 
@@ -86,7 +86,9 @@ def test_every_spelling_is_read(reported: dict[str, Any], usage: Usage) -> None:
         (prompt(1_300, cached_tokens=True) | completion(8.5), Usage(1_300, output_tokens=9)),
     ],
 )
-def test_where_figures_contradict_each_other_the_dearer_reading_counts(reported: dict[str, Any], usage: Usage) -> None:
+def test_if_counts_contradict_each_other_the_more_expensive_reading_is_used(
+    reported: dict[str, Any], usage: Usage
+) -> None:
     assert counts(reported) == (usage, CONTRADICTORY)
 
 
@@ -104,7 +106,7 @@ def test_where_figures_contradict_each_other_the_dearer_reading_counts(reported:
         ({"prompt_tokens": 1_300, "prompt_tokens_details": None}, 1_300),
     ],
 )
-def test_no_word_of_the_cache_is_not_taken_for_none_from_it(reported: dict[str, Any], unreported: int) -> None:
+def test_missing_cache_counts_are_not_taken_for_zero(reported: dict[str, Any], unreported: int) -> None:
     usage = read_usage(reported | completion(9)).usage
     assert usage is not None
     assert (usage.cached_input_tokens, usage.cache_unreported_tokens) == (0, unreported)
@@ -126,7 +128,7 @@ def test_no_word_of_the_cache_is_not_taken_for_none_from_it(reported: dict[str, 
         {"prompt_tokens": "inf", "completion_tokens": "nan", "total_tokens": "1e999"},
     ],
 )
-def test_what_does_not_tell_is_missing(reported: Any) -> None:
+def test_unusable_usage_counts_as_missing(reported: Any) -> None:
     assert (read_usage(reported).usage, read_usage(reported).flag) == (None, MISSING)
 
 
@@ -148,7 +150,7 @@ COUNTS: st.SearchStrategy[Any] = st.one_of(
         },
     )
 )
-def test_no_reading_is_cheaper_than_the_figures_that_are_counts(reported: dict[str, Any]) -> None:
+def test_no_reading_is_cheaper_than_the_valid_counts(reported: dict[str, Any]) -> None:
     usage = read_usage(reported).usage
     if usage is None:
         return

@@ -1,4 +1,4 @@
-"""A server's wait is read where it can be, and counts as absent where it cannot."""
+"""A server's wait is read if possible, and otherwise counts as absent."""
 
 import time
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_each_form_of_a_duration(text: str | None, seconds: float | None) -> Non
 
 
 @given(st.text(max_size=40))
-def test_no_header_value_can_break_it(value: str) -> None:
+def test_no_header_value_breaks_it(value: str) -> None:
     waits = [
         server_wait_s({"retry-after": value}, now=NOON),
         server_wait_s({"retry-after-ms": value}),

@@ -1,4 +1,4 @@
-"""Each maker's own words for a refusal get what they mean: `wordings.jsonl` holds an example of each."""
+"""Each provider's own wording of a refusal is classified correctly: `wordings.jsonl` holds an example of each."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def raw(body: Any) -> bytes:
 
 
 def judged(status: int, body: Any) -> Failure:
-    """As a request's end is judged: an error in a 200 is found by decoding it."""
+    """Judged like a real response: an error in a 200 is found by decoding it."""
     if status != 200:
         return judge(status, {}, raw(body))
     with pytest.raises(ErrorInAnswerError) as found:
@@ -28,7 +28,7 @@ def judged(status: int, body: Any) -> Failure:
     return judge_report(200, {}, found.value.report)
 
 
-def test_a_makers_own_words_get_what_they_mean() -> None:
+def test_a_providers_wording_is_classified_correctly() -> None:
     for example in EXAMPLES:
         failure = judged(example["status"], example["body"])
         assert failure.kind == example["kind"], (example, failure)

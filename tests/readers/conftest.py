@@ -1,4 +1,4 @@
-"""Real files to read: `read` writes one and gives the rows that come out of it."""
+"""Real files to read: `read` writes one and returns its rows."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def read(tmp_path: Path) -> Read:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of 127.0.0.1, signed by itself, in one file."""
+    """Key and self-signed certificate of 127.0.0.1, in one file."""
     pytest.importorskip("cryptography", reason="there is nothing to make certificates with")
     from cryptography import x509  # noqa: PLC0415 - comes with moto
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - comes with moto

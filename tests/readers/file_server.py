@@ -1,4 +1,4 @@
-"""A web server on loopback whose answers a test decides on."""
+"""A web server on loopback whose answers a test defines."""
 
 import re
 import ssl
@@ -21,7 +21,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """An answer. Where `cut` is given, so many bytes of the body come, and then the connection ends."""
+    """An answer. If `cut` is given, the connection closes after that many bytes of the body."""
 
     body: bytes = b""
     status: int = 200
@@ -36,7 +36,7 @@ Script = Callable[[Asked], Reply]
 
 @dataclass
 class FileServer:
-    """Answers by `script`, and keeps what it was asked."""
+    """Answers by `script`, and records the requests."""
 
     script: Script
     asked: list[Asked] = field(default_factory=list)
@@ -48,7 +48,7 @@ class FileServer:
 
 
 def ranged(body: bytes, asked: Asked, headers: dict[str, str], *, cut: int | None = None) -> Reply:
-    """What a server gives that knows ranges, ETags, and If-Range."""
+    """The reply of a server that supports ranges, ETags and If-Range."""
     tag = headers.get("ETag")
     if tag is not None and asked.headers.get("If-None-Match") == tag:
         return Reply(status=304, headers=headers)
@@ -64,7 +64,7 @@ def ranged(body: bytes, asked: Asked, headers: dict[str, str], *, cut: int | Non
 
 @contextmanager
 def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[FileServer]:
-    """A server as long as the block lasts."""
+    """A server that runs for the duration of the block."""
     server = FileServer(script, scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):

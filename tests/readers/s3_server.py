@@ -1,4 +1,4 @@
-"""Moto's S3, on loopback: as a bucket to put files into and to read."""
+"""Moto's S3 on loopback: a bucket to write files into and to read from."""
 
 import logging
 import urllib.request
@@ -19,7 +19,7 @@ _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-s3
 
 @dataclass(frozen=True)
 class S3:
-    """A bucket of its own, and how to reach it."""
+    """A separate bucket, and how to reach it."""
 
     endpoint: str
     bucket: str

@@ -82,18 +82,18 @@ def test_rows_come_in_order_with_their_numbers(read: Any, name: str, pack: Calla
 
 @each_format
 @pytest.mark.parametrize(("column", "expected"), VALUES)
-def test_values_are_as_json_has_them(read: Any, name: str, column: Any, expected: Any) -> None:
+def test_values_are_those_of_the_same_row_in_json(read: Any, name: str, column: Any, expected: Any) -> None:
     (row,) = read(WRITERS[name](pa.table({"text": ["a text"], "value": column})), name)
     assert row.fields["value"] == expected
 
 
 @each_format
-def test_a_table_without_rows_is_no_error(read: Any, name: str) -> None:
+def test_a_table_without_rows_is_valid(read: Any, name: str) -> None:
     assert read(WRITERS[name](some(0)), name) == []
 
 
 @each_format
-def test_a_file_that_is_cut_or_another_is_refused_by_its_name_or_reported(read: Any, name: str) -> None:
+def test_a_truncated_or_mislabelled_file_is_refused_by_name_or_reported(read: Any, name: str) -> None:
     content = WRITERS[name](some(2500))
     for cut in (b"", b"no table at all", content[:7], content[: len(content) // 2]):
         try:
@@ -105,7 +105,7 @@ def test_a_file_that_is_cut_or_another_is_refused_by_its_name_or_reported(read: 
             assert rows[-1].kind == "bad_table"
 
 
-def test_a_damaged_row_group_costs_only_itself(read: Any, tmp_path: Path) -> None:
+def test_a_damaged_row_group_loses_only_its_own_rows(read: Any, tmp_path: Path) -> None:
     content = bytearray(parquet_bytes(some(300), row_group_size=100, compression="none", use_dictionary=False))
     metadata = parquet.ParquetFile(io.BytesIO(bytes(content))).metadata
     at = metadata.row_group(1).column(1).data_page_offset
@@ -118,19 +118,19 @@ def test_a_damaged_row_group_costs_only_itself(read: Any, tmp_path: Path) -> Non
     assert count_rows(resolve_inputs([str(tmp_path / "in.parquet")], ReaderOptions()), ReaderOptions()) == len(rows)
 
 
-def test_a_string_that_is_not_utf8_costs_its_row(read: Any) -> None:
+def test_a_string_that_is_not_utf8_rejects_its_row(read: Any) -> None:
     text = pa.Array.from_buffers(pa.string(), 3, pa.array([b"a", b"\xff", b"c"]).buffers())
     rows = read(parquet_bytes(pa.table({"text": text})), "in.parquet")
     assert [getattr(row, "kind", "row") for row in rows] == ["row", "bad_encoding", "row"]
 
 
-def test_columns_of_one_name_are_refused(read: Any) -> None:
+def test_duplicate_column_names_are_refused(read: Any) -> None:
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
     with pytest.raises(UsageError, match="columns of the same name: 'text'"):
         read(arrow_bytes(table, ipc.new_file), "in.arrow")
 
 
-def test_its_identity_is_that_of_all_its_bytes(tmp_path: Path) -> None:
+def test_its_identity_is_computed_from_all_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     path.write_bytes(parquet_bytes(some(5000)))
     kept: dict[Input, WholeRead] = {}
@@ -140,7 +140,7 @@ def test_its_identity_is_that_of_all_its_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["in.arrow", "in.arrows"])
-def test_flipped_bytes_are_refused_or_reported_and_never_end_the_process(read: Any, name: str) -> None:
+def test_flipped_bytes_are_refused_or_reported_and_never_crash_the_process(read: Any, name: str) -> None:
     columns = {"text": ["some text"] * 9, "tags": [["a"]] * 9, "kind": pa.array(["a"] * 9).dictionary_encode()}
     content, chance = WRITERS[name](pa.table(columns)), random.Random(1)
     for _ in range(300):
@@ -151,7 +151,7 @@ def test_flipped_bytes_are_refused_or_reported_and_never_end_the_process(read: A
             read(bytes(damaged), name)
 
 
-def test_without_the_extra_the_command_that_installs_it_is_told(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_shows_the_install_command(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"reading .*in\.parquet needs") as refused:
         read(parquet_bytes(some(1)), "in.parquet")

@@ -1,4 +1,4 @@
-"""Other people's collections of awkward files: see the SOURCE.md in each folder below data/."""
+"""Other projects' collections of awkward files: see the SOURCE.md in each folder below data/."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def expected_of(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", SPECTRUM, ids=lambda path: path.stem)
-def test_csv_spectrum_reads_as_it_should(read: Any, path: Path) -> None:
+def test_csv_spectrum_files_read_as_expected(read: Any, path: Path) -> None:
     content = path.read_bytes()
     if path.stem.endswith("_crlf"):
         content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -37,8 +37,8 @@ def test_csv_spectrum_reads_as_it_should(read: Any, path: Path) -> None:
     assert [dict(row.fields) for row in rows] == expected_of(path)
 
 
-def test_json_test_suite_is_parsed_as_it_should_be() -> None:
-    """Their names begin with y for yes, n for no, and i for what is up to the reader."""
+def test_json_test_suite_is_accepted_or_rejected_as_expected() -> None:
+    """Names begin with y for valid, n for invalid, and i for implementation-defined."""
     accepted = {path.name: _is_accepted(path.read_bytes()) for path in JSON_TEXTS}
     assert [name for name in accepted if name[0] == ("n" if accepted[name] else "y")] == []
 
@@ -51,7 +51,7 @@ def _is_accepted(content: bytes) -> bool:
     return True
 
 
-def test_json_test_suite_as_a_field_does_what_it_does_alone(read: Any) -> None:
+def test_json_test_suite_as_a_field_behaves_as_it_does_alone(read: Any) -> None:
     for path in JSON_TEXTS:
         content = path.read_bytes()
         if b"\n" in content:
@@ -67,7 +67,7 @@ def test_json_test_suite_as_a_field_does_what_it_does_alone(read: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
-def test_naughty_strings_come_through(read: Any, name: str) -> None:
+def test_naughty_strings_are_read_unchanged(read: Any, name: str) -> None:
     texts = [text for text in NAUGHTY if text.strip()]
     if name == "in.jsonl":
         content = "".join(json.dumps({"id": text, "text": text}, ensure_ascii=False) + "\n" for text in texts)
@@ -78,11 +78,11 @@ def test_naughty_strings_come_through(read: Any, name: str) -> None:
     assert [(row.id, row.text) for row in read(content, name)] == [(text, text) for text in texts]
 
 
-def test_naughty_strings_come_through_tsv_unquoted(read: Any) -> None:
+def test_naughty_strings_are_read_unchanged_from_unquoted_tsv(read: Any) -> None:
     texts = [text for text in NAUGHTY if text.strip() and not {"\t", "\n"} & set(text) and not WHOLLY_QUOTED(text)]
     rows = read("id\ttext\tend\n" + "".join(f"{n}\t{text}\t.\n" for n, text in enumerate(texts)), "in.tsv")
     assert [row.text for row in rows] == texts
 
 
-def test_the_collections_are_there() -> None:
+def test_the_collections_are_present() -> None:
     assert (len(SPECTRUM), len(JSON_TEXTS), len(NAUGHTY)) == (12, 316, 515)

@@ -1,4 +1,4 @@
-"""Tables in the dialects and encodings that people's programs write, by detection and by what the user says."""
+"""Tables in the dialects and encodings that programs write, detected or given by the user."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def fields(rows: list[Any]) -> list[dict[str, Any]]:
         ("in.tab", "id\ttext\n1\tc\n"),
     ],
 )
-def test_the_delimiter_is_found(read: Any, name: str, content: str) -> None:
+def test_the_delimiter_is_detected(read: Any, name: str, content: str) -> None:
     (row,) = read(content, name, text_fields=("text",))
     assert (row.id, row.text) == ("1", "c")
 
@@ -51,7 +51,7 @@ def test_the_delimiter_is_found(read: Any, name: str, content: str) -> None:
         ("# made today\nid,text\n1,a\n", {"skip_lines": 1}, ["1", "a"]),
     ],
 )
-def test_a_dialect_is_read_as_it_is_said_or_found(
+def test_a_dialect_is_read_as_given_or_detected(
     read: Any, content: str, options: dict[str, Any], cells: list[str]
 ) -> None:
     (found,) = fields(read(content, "in.csv", text_fields=("id",), **options))
@@ -79,9 +79,7 @@ def test_columns_without_a_header_are_numbered(read: Any) -> None:
         ("a,b;c,d;e\n1,2;3,4;5\n6,7;8,9;0\n1,2;3,4;5\n", "--delimiter"),
     ],
 )
-def test_what_may_be_read_in_two_ways_is_refused_with_the_option_that_settles_it(
-    read: Any, content: str, option: str
-) -> None:
+def test_an_ambiguous_table_is_refused_with_the_option_that_resolves_it(read: Any, content: str, option: str) -> None:
     with pytest.raises(UsageError) as refused:
         read(content, "in.csv")
     assert option in (refused.value.hint or "")
@@ -89,7 +87,7 @@ def test_what_may_be_read_in_two_ways_is_refused_with_the_option_that_settles_it
 
 @pytest.mark.parametrize("name", ["delimiter", "quote", "escape"])
 @pytest.mark.parametrize("given", ["ab", "é", "\n"])
-def test_a_character_is_one_of_ascii(read: Any, name: str, given: str) -> None:
+def test_dialect_characters_must_be_ascii(read: Any, name: str, given: str) -> None:
     with pytest.raises(UsageError, match=f"--{name}"):
         read("id,text\n1,a\n", "in.csv", **{name: given})
 
@@ -102,21 +100,21 @@ JAPANESE = "id,text\n1,プリンタが燃えています\n2,荷物が届きま�
     ("text", "encoding"),
     [(GERMAN, "cp1252"), (JAPANESE, "shift_jis"), (GERMAN, "utf-16"), (GERMAN, "utf-16-le"), (JAPANESE, "utf-32")],
 )
-@pytest.mark.parametrize("said", ["auto", None])
-def test_a_text_is_read_in_its_own_encoding(read: Any, text: str, encoding: str, said: str | None) -> None:
-    rows = read(text.encode(encoding), "in.csv", encoding=said or encoding)
+@pytest.mark.parametrize("given_encoding", ["auto", None])
+def test_a_text_is_read_in_its_encoding(read: Any, text: str, encoding: str, given_encoding: str | None) -> None:
+    rows = read(text.encode(encoding), "in.csv", encoding=given_encoding or encoding)
     assert [row.text for row in rows] == [line[2:] for line in text.splitlines()[1:]]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "shift_jis"])
-def test_another_encoding_is_refused_with_the_option_for_it(read: Any, encoding: str) -> None:
+def test_an_undetected_encoding_is_refused_with_the_option_for_it(read: Any, encoding: str) -> None:
     text = GERMAN if encoding == "cp1252" else JAPANESE
     with pytest.raises(UsageError) as refused:
         read(text.encode(encoding), "in.csv")
     assert f"--encoding {encoding}" in (refused.value.hint or "")
 
 
-def test_one_damaged_row_costs_itself_in_any_encoding(read: Any) -> None:
+def test_a_damaged_row_loses_only_itself_in_any_encoding(read: Any) -> None:
     content = JAPANESE.encode("shift_jis").replace("荷".encode("shift_jis"), b"\x81\xff")
     first, bad, last = read(content, "in.csv", encoding="shift_jis")
     assert (bad.kind, bad.place.line) == ("bad_encoding", 3)
@@ -141,7 +139,7 @@ cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
     doubles=st.booleans(),
     line_end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_the_csv_module_writes_in_any_dialect_is_read_back_with_its_options(
+def test_csv_module_output_in_any_dialect_is_read_back_with_its_options(
     rows: list[tuple[str, str]],
     delimiter: str,
     quote: str,
@@ -160,8 +158,8 @@ def test_what_the_csv_module_writes_in_any_dialect_is_read_back_with_its_options
         writer.writerows([("text", "note"), *rows])
     except csv.Error:
         assume(not "something has to be escaped, and nothing escapes")
-    said = "none" if quoting == csv.QUOTE_NONE and escape is None else quote
-    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=said, escape=escape or "none")
+    quote_option = "none" if quoting == csv.QUOTE_NONE and escape is None else quote
+    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=quote_option, escape=escape or "none")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "in.csv")
         path.write_bytes(written.getvalue().encode())

@@ -1,4 +1,4 @@
-"""Folders whose files are one document each, and text files by themselves."""
+"""Folders whose files are one document each, and single text files."""
 
 import gzip
 import os
@@ -52,7 +52,7 @@ def remarks_of(names: Sequence[str], **options: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def test_each_file_is_a_document_and_its_path_below_the_folder_the_id() -> None:
+def test_each_file_is_a_document_with_its_relative_path_as_id() -> None:
     put({"d/b.txt": "second\n", "d/a.md": "# first", "d/sub/c.html": "<p>third", "d/.hidden.txt": "no"})
     rows = rows_of("d")
     assert [(row.id, row.text, str(row.place)) for row in rows if isinstance(row, Row)] == [
@@ -75,13 +75,13 @@ def test_a_pattern_is_one_input_with_ids_from_its_fixed_part() -> None:
     assert [row.id for row in rows_of("d/*/*.txt") if isinstance(row, Row)] == ["x/a.txt", "y/b.txt"]
 
 
-def test_a_pattern_is_read_alike_from_a_folder_with_magic_in_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pattern_works_in_a_folder_whose_name_has_glob_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     put({"[1]/d/a.txt": "x"})
     monkeypatch.chdir("[1]")
     assert [row.id for row in rows_of("d/*.txt") if isinstance(row, Row)] == ["a.txt"]
 
 
-def test_a_damaged_file_costs_only_itself() -> None:
+def test_a_damaged_file_loses_only_itself() -> None:
     put({"d/a.txt": b"caf\xe9", "d/b.txt": "fine", "d/c.txt.gz": gzip.compress(b"x" * 5000)[:-9], "d/d.txt": " "})
     rows = rows_of("d")
     assert [row.kind if isinstance(row, Rejection) else row.text for row in rows] == [
@@ -95,7 +95,7 @@ def test_a_damaged_file_costs_only_itself() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
-def test_a_file_that_cannot_be_read_is_its_own_rejection() -> None:
+def test_an_unreadable_file_is_one_rejection() -> None:
     put({"d/a.txt": "fine"})
     Path("d/b.txt").symlink_to("/proc/self/mem")
     first, second = rows_of("d")
@@ -105,13 +105,13 @@ def test_a_file_that_cannot_be_read_is_its_own_rejection() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_closed_file_is_its_own_rejection() -> None:
+def test_a_file_without_read_permission_is_one_rejection() -> None:
     put({"d/a.txt": "fine", "d/b.txt": "closed"})
     Path("d/b.txt").chmod(0)
     assert [getattr(row, "kind", "row") for row in rows_of("d")] == ["row", "unreadable"]
 
 
-def test_a_file_that_goes_away_while_its_folder_is_read_is_its_own_rejection() -> None:
+def test_a_file_deleted_while_its_folder_is_read_is_one_rejection() -> None:
     put({"d/a.txt": "fine", "d/b.txt": "soon gone"})
     rows = read_rows(resolve_inputs(["d"], ReaderOptions()), ReaderOptions())
     first = next(rows)
@@ -127,7 +127,7 @@ def test_a_document_over_the_limit_is_rejected() -> None:
     assert isinstance(second, Row)
 
 
-def test_each_file_has_an_encoding_of_its_own() -> None:
+def test_the_encoding_is_detected_per_file() -> None:
     put({"d/a.txt": "grün".encode("utf-16"), "d/b.txt": "grün".encode("utf-8-sig"), "d/c.txt": "grün"})
     assert set(texts_of("d").values()) == {"grün"}
     assert remarks_of(["d"]) == ("1 document in utf-16",)
@@ -135,7 +135,7 @@ def test_each_file_has_an_encoding_of_its_own() -> None:
     assert texts_of("e", encoding="auto")["a.txt"].startswith("schön")
 
 
-def test_tables_go_before_documents_beside_them() -> None:
+def test_tables_take_precedence_over_documents_beside_them() -> None:
     put({"d/a.csv": "id,text\n1,x\n", "d/README.md": "about it", "d/notes.txt": "n"})
     found = find_inputs(["d"], ReaderOptions())
     assert [item.name for item in found.inputs] == ["d/a.csv"]
@@ -143,7 +143,7 @@ def test_tables_go_before_documents_beside_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["d", "d/*"])
-def test_a_table_among_many_documents_is_refused_with_what_to_say(name: str) -> None:
+def test_a_table_among_many_documents_is_refused_with_the_option_to_use(name: str) -> None:
     put({"d/labels.csv": "id,label\n1,x\n", **{f"d/{n}.txt": "x" for n in range(11)}})
     error = refusal(name)
     assert "11 documents and 1 tables" in error.message
@@ -152,12 +152,12 @@ def test_a_table_among_many_documents_is_refused_with_what_to_say(name: str) -> 
 
 
 @pytest.mark.parametrize("names", [("d", "d/a.txt"), ("d", "d/*.txt"), ("d/*.txt", "d/a*"), ("d", "d"), ("d", "d/sub")])
-def test_a_document_twice_is_refused(names: tuple[str, ...]) -> None:
+def test_a_duplicate_document_is_refused(names: tuple[str, ...]) -> None:
     put({"d/a.txt": "x", "d/sub/b.txt": "y"})
     assert "given twice" in refusal(*names).message
 
 
-def test_a_link_to_a_document_of_the_folder_is_none_of_its_own() -> None:
+def test_a_link_to_a_document_of_the_same_folder_is_ignored() -> None:
     put({"d/a.txt": "x", "other.txt": "y"})
     Path("d/same.txt").symlink_to("a.txt")
     Path("d/other.txt").symlink_to("../other.txt")
@@ -165,7 +165,7 @@ def test_a_link_to_a_document_of_the_folder_is_none_of_its_own() -> None:
     assert dict(find_inputs(["d"], ReaderOptions()).passed_over[0].counts) == {"link to a document already included": 1}
 
 
-def test_run_folders_in_it_are_left_out() -> None:
+def test_run_folders_inside_it_are_skipped() -> None:
     put({"d/a.txt": "x", "d/a.llmbatch/page.html": "p", "d/o/run.json": "", "d/o/ledger.jsonl": "", "d/o/p.txt": "p"})
     assert texts_of("d") == {"a.txt": "x"}
     assert texts_of("d/**/*") == {"a.txt": "x"}
@@ -176,7 +176,7 @@ def test_a_text_file_by_itself_is_one_document() -> None:
     assert texts_of("a.txt", "b.txt") == {"a.txt": "first\nsecond\n", "b.txt": "one"}
 
 
-def test_a_text_file_is_read_by_lines_where_that_is_asked_for() -> None:
+def test_a_text_file_is_read_by_lines_on_request() -> None:
     put({"a.txt": "first\r\n\n  \nsecond\ncaf\xe9".encode("latin-1")})
     first, second, third = rows_of("a.txt", input_format="lines")
     assert [(row.id, row.text, row.place.line) for row in (first, second) if isinstance(row, Row)] == [
@@ -187,7 +187,7 @@ def test_a_text_file_is_read_by_lines_where_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "input_format_option"),
     [
         ("id\ttext\n1\tx\n2\ty\n3\tz\n", "tsv"),
         ("id,text,n\n1,x,1\n2,y,1\n3,z,1\n", "csv"),
@@ -195,21 +195,21 @@ def test_a_text_file_is_read_by_lines_where_that_is_asked_for() -> None:
         ('{"text": "x"}\n{"text": "y"}\n', "json"),
     ],
 )
-def test_a_text_file_that_looks_like_a_table_is_refused(content: str, said: str) -> None:
+def test_a_text_file_that_looks_like_a_table_is_refused(content: str, input_format_option: str) -> None:
     put({"a.txt": content})
     error = refusal("a.txt")
-    assert f"--input-format {said}" in (error.hint or "")
-    assert len(rows_of("a.txt", input_format=said)) >= 2
+    assert f"--input-format {input_format_option}" in (error.hint or "")
+    assert len(rows_of("a.txt", input_format=input_format_option)) >= 2
     assert texts_of("a.txt", input_format="txt") == {"a.txt": content}
 
 
 @pytest.mark.parametrize("content", ["x", "", "a, b\nc\n", "Dear all,\n\nyes, no.\n\nBest,\nI\n", "{not json}"])
-def test_prose_is_no_table(content: str) -> None:
+def test_prose_is_not_taken_for_a_table(content: str) -> None:
     put({"a.txt": content})
     assert len(rows_of("a.txt")) == 1
 
 
-def test_a_suffix_of_tables_can_be_read_as_documents() -> None:
+def test_files_with_a_table_suffix_can_be_read_as_documents() -> None:
     put({"d/a.csv": "x,y", "d/b.json": "{}", "d/c.log": "no"})
     assert texts_of("d", input_format="txt") == {"a.csv": "x,y", "b.json": "{}"}
     assert texts_of("d/*", input_format="txt") == {"a.csv": "x,y", "b.json": "{}", "c.log": "no"}
@@ -227,7 +227,7 @@ file_names = st.binary(min_size=1, max_size=60).filter(
 
 
 @given(st.lists(file_names, unique=True, min_size=1, max_size=4))
-def test_any_file_name_works(tmp_path_factory: pytest.TempPathFactory, names: list[bytes]) -> None:
+def test_any_file_name_is_accepted(tmp_path_factory: pytest.TempPathFactory, names: list[bytes]) -> None:
     folder = tmp_path_factory.mktemp("names")
     for name in names:
         (folder / os.fsdecode(name + b".txt")).write_text("x")

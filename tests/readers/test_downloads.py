@@ -1,4 +1,4 @@
-"""A file on a web server comes whole or not at all, once, and a part goes on only as the same file."""
+"""A file on a web server is downloaded completely or not at all, once, and a part is resumed only as the same file."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def test_a_file_is_fetched_once(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_server_that_ignores_conditions_sends_it_once_all_the_same(tmp_path: Path) -> None:
+def test_a_file_is_fetched_once_also_from_a_server_that_ignores_conditions(tmp_path: Path) -> None:
     file = tmp_path / "spool"
     with serving(lambda _: Reply(BODY, headers=TAG)) as server:
         fetch(server, file)
@@ -55,7 +55,7 @@ def test_a_server_that_ignores_conditions_sends_it_once_all_the_same(tmp_path: P
 
 
 @pytest.mark.parametrize("headers", [{}, {"Last-Modified": "Fri, 27 Nov 2026 12:00:00 GMT"}], ids=["nothing", "a date"])
-def test_without_a_tag_a_date_tells_the_version_and_else_it_is_fetched_again(
+def test_without_an_etag_the_date_identifies_the_version_or_it_is_fetched_again(
     tmp_path: Path, headers: dict[str, str]
 ) -> None:
     with serving(lambda _: Reply(b"text\n", headers=headers)) as server:
@@ -72,7 +72,7 @@ def test_a_file_that_changed_replaces_the_copy(tmp_path: Path) -> None:
     assert file.read_bytes() == BODY[::-1]
 
 
-def test_a_lost_connection_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_download_resumes_after_a_lost_connection(tmp_path: Path) -> None:
     file, waits = tmp_path / "spool", list[float]()
     with serving(lambda asked: ranged(BODY, asked, TAG, cut=200_000 if len(server.asked) < 3 else None)) as server:
         fetch(server, file, waits=waits)
@@ -81,7 +81,7 @@ def test_a_lost_connection_is_gone_on_with(tmp_path: Path) -> None:
     assert len(waits) == 2
 
 
-def test_what_a_killed_program_fetched_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_download_resumes_after_the_program_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "spool"
     with serving(lambda asked: ranged(BODY, asked, TAG, cut=200_000)) as server:
         with pytest.raises(KilledError):
@@ -133,7 +133,9 @@ def says_no_range(asked: Asked) -> Reply:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_a_part_is_gone_on_with_only_as_the_same_file(tmp_path: Path, then: Script, expected: bytes) -> None:
+def test_a_partial_download_resumes_only_if_the_file_is_unchanged(
+    tmp_path: Path, then: Script, expected: bytes
+) -> None:
     file = tmp_path / "spool"
     with serving(lambda asked: ranged(BODY, asked, TAG, cut=200_000)) as server:
 
@@ -146,7 +148,7 @@ def test_a_part_is_gone_on_with_only_as_the_same_file(tmp_path: Path, then: Scri
     assert left_over(file) == ["spool", "spool.json"]
 
 
-def test_a_weak_tag_tells_no_bytes_so_a_part_starts_over(tmp_path: Path) -> None:
+def test_a_partial_download_with_a_weak_etag_starts_over(tmp_path: Path) -> None:
     file, weak = tmp_path / "spool", {"ETag": 'W/"1"'}
     with serving(lambda asked: ranged(BODY, asked, weak, cut=200_000 if len(server.asked) < 2 else None)) as server:
         fetch(server, file)
@@ -155,7 +157,7 @@ def test_a_weak_tag_tells_no_bytes_so_a_part_starts_over(tmp_path: Path) -> None
     assert [asked.headers.get("Range") for asked in server.asked] == [None, None, None]
 
 
-def test_a_length_need_not_be_said(tmp_path: Path) -> None:
+def test_the_content_length_is_optional(tmp_path: Path) -> None:
     with serving(lambda _: Reply(BODY, says_length=False)) as server:
         fetch(server, tmp_path / "spool")
     assert (tmp_path / "spool").read_bytes() == BODY
@@ -163,7 +165,7 @@ def test_a_length_need_not_be_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b'{"text": "a"}\n', gzip.compress(b'{"text": "a"}\n')], ids=["text", "a .gz file"])
 @pytest.mark.parametrize("name", ["gzip", "x-gzip"])
-def test_what_the_server_packed_is_unpacked_and_what_the_file_is_stays(
+def test_content_encoding_is_undone_and_a_compressed_file_stays_compressed(
     tmp_path: Path, content: bytes, name: str
 ) -> None:
     packed = gzip.compress(content)
@@ -174,14 +176,14 @@ def test_what_the_server_packed_is_unpacked_and_what_the_file_is_stays(
 
 
 @pytest.mark.parametrize("damaged", [gzip.compress(BODY)[:-9], b"no gzip"], ids=["cut", "none"])
-def test_a_packing_that_is_damaged_is_refused(tmp_path: Path, damaged: bytes) -> None:
+def test_a_damaged_content_encoding_is_refused(tmp_path: Path, damaged: bytes) -> None:
     packed = Reply(damaged, headers={"Content-Encoding": "gzip"})
     with serving(lambda _: packed) as server, pytest.raises(UsageError, match="damaged gzip data"):
         fetch(server, tmp_path / "spool")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_packing_that_is_not_known_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_content_encoding_is_refused(tmp_path: Path) -> None:
     packed = Reply(b"...", headers={"Content-Encoding": "br"})
     with serving(lambda _: packed) as server, pytest.raises(UsageError, match="Content-Encoding 'br'"):
         fetch(server, tmp_path / "spool")
@@ -191,21 +193,21 @@ def test_a_packing_that_is_not_known_is_refused(tmp_path: Path) -> None:
     ("status", "message"),
     [(404, "no such file"), (403, "access denied"), (401, "authentication required"), (410, "gone"), (418, "HTTP 418")],
 )
-def test_a_refusal_is_one_line_and_is_not_tried_again(tmp_path: Path, status: int, message: str) -> None:
+def test_a_refusal_is_reported_in_one_line_and_not_retried(tmp_path: Path, status: int, message: str) -> None:
     with serving(lambda _: Reply(status=status)) as server, pytest.raises(UsageError, match=message):
         fetch(server, tmp_path / "spool")
     assert len(server.asked) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_in_trouble_is_asked_again_and_given_up_in_the_end(tmp_path: Path) -> None:
+def test_a_failing_server_is_retried_a_limited_number_of_times(tmp_path: Path) -> None:
     waits: list[float] = []
     with serving(lambda _: Reply(status=503)) as server, pytest.raises(UsageError, match="HTTP 503"):
         fetch(server, tmp_path / "spool", waits=waits)
     assert waits == [1, 2, 4, 8]
 
 
-def test_a_wait_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
+def test_the_servers_retry_after_is_respected(tmp_path: Path) -> None:
     waits: list[float] = []
     busy = Reply(status=429, headers={"Retry-After": "7"})
     with serving(lambda _: Reply(b"text\n") if waits else busy) as server:
@@ -213,13 +215,13 @@ def test_a_wait_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
     assert waits == [7]
 
 
-def test_a_web_page_is_no_file(tmp_path: Path) -> None:
+def test_a_web_page_is_not_accepted_as_a_file(tmp_path: Path) -> None:
     page = Reply(b"\n <!DOCTYPE html><title>Sign in</title>", headers={"Content-Type": "text/html; charset=utf-8"})
     with serving(lambda _: page) as server, pytest.raises(UsageError, match="a web page"):
         fetch(server, tmp_path / "spool", "/blob/docs.csv")
 
 
-def test_a_table_that_is_called_a_web_page_is_read(tmp_path: Path) -> None:
+def test_a_table_served_as_html_is_read(tmp_path: Path) -> None:
     with serving(lambda _: Reply(b"id,text\n1,a\n", headers={"Content-Type": "text/html"})) as server:
         fetch(server, tmp_path / "spool", "/docs.csv")
     assert (tmp_path / "spool").read_bytes() == b"id,text\n1,a\n"
@@ -232,7 +234,7 @@ def redirecting(to: Callable[[Asked], str]) -> Script:
     return script
 
 
-def test_a_password_goes_along_to_the_same_server_only(tmp_path: Path) -> None:
+def test_a_password_is_sent_to_the_same_server_only(tmp_path: Path) -> None:
     with serving(lambda _: Reply(b"text\n")) as other, serving(redirecting(lambda _: "/file")) as server:
         url = f"http://ann:s%40cret@127.0.0.1:{server.port}/start"
         download(WebFile("x", url), tmp_path / "here")
@@ -242,19 +244,19 @@ def test_a_password_goes_along_to_the_same_server_only(tmp_path: Path) -> None:
         assert other.asked[0].headers["Authorization"] is None
 
 
-def test_redirects_without_an_end_are_an_error(tmp_path: Path) -> None:
+def test_endless_redirects_are_an_error(tmp_path: Path) -> None:
     with serving(redirecting(lambda _: "/again")) as server, pytest.raises(UsageError, match="HTTP 302"):
         fetch(server, tmp_path / "spool")
 
 
-def test_no_server_is_an_error_after_some_attempts(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error_after_retries(tmp_path: Path) -> None:
     with serving(lambda _: Reply()) as server:
         pass
     with pytest.raises(UsageError, match="cannot be reached"):
         fetch(server, tmp_path / "spool")
 
 
-def test_what_somebody_else_wrote_as_a_version_is_no_header(tmp_path: Path) -> None:
+def test_a_stored_version_with_a_newline_is_not_sent_as_a_header(tmp_path: Path) -> None:
     file = tmp_path / "spool"
     file.write_bytes(b"old")
     Path(f"{file}.json").write_text('{"etag": "\\"1\\"\\r\\nX-Evil: 1", "size": 3}')
@@ -272,7 +274,7 @@ def running_server() -> Iterator[FileServer]:
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(0, 5_000), max_size=6), st.integers(1, 5_000))
-def test_wherever_connections_are_lost_the_file_is_whole(
+def test_the_file_is_complete_wherever_connections_are_lost(
     running_server: FileServer, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], size: int
 ) -> None:
     body, file, left = BODY[:size], tmp_path_factory.mktemp("cut") / "spool", list(cuts)

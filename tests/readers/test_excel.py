@@ -36,7 +36,7 @@ def saved(book: Any) -> bytes:
 
 
 def with_part(data: bytes, name: str, before: bytes, after: bytes) -> bytes:
-    """The workbook with something else in one of its files."""
+    """The workbook with a replacement in one of its files."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
         for one in old.namelist():
@@ -65,13 +65,15 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("value", "number_format", "expected"), VALUES)
-def test_values_are_those_that_people_see(read: Any, value: Any, number_format: str | None, expected: Any) -> None:
+def test_values_are_read_as_excel_displays_them(
+    read: Any, value: Any, number_format: str | None, expected: Any
+) -> None:
     (row,) = read(workbook([HEADER, (1, "a", value)], number_format), "in.xlsx")
     assert row.fields == {"id": 1, "text": "a", "value": expected}
     assert (row.id, row.place.line) == (1, 2)
 
 
-def test_empty_rows_are_passed_over_and_counted(read: Any) -> None:
+def test_empty_rows_are_skipped_but_counted(read: Any) -> None:
     book = Workbook()
     for at, value in (("B3", "text"), ("B5", "a"), ("B900", " "), ("B1048576", "z")):
         book.active[at] = value
@@ -79,7 +81,7 @@ def test_empty_rows_are_passed_over_and_counted(read: Any) -> None:
     assert [(row.text, row.place.line) for row in rows] == [("a", 5), ("z", 1_048_576)]
 
 
-def test_a_merged_header_names_its_first_column(read: Any) -> None:
+def test_a_merged_header_cell_names_its_first_column(read: Any) -> None:
     book = Workbook()
     for row in (["id", "text", None], [1, "a", 7]):
         book.active.append(row)
@@ -93,7 +95,7 @@ def test_a_cell_beyond_all_columns_rejects_its_row(read: Any) -> None:
     assert kinds(read(workbook(rows), "in.xlsx"))[60:] == ["bad_columns", "row"]
 
 
-def test_a_title_above_the_header_is_refused_with_the_option(read: Any) -> None:
+def test_a_title_above_the_header_is_refused_with_the_option_to_use(read: Any) -> None:
     data = workbook([["Tickets of May"], [], HEADER, (1, "a", 0), (2, "b", 0)])
     with pytest.raises(UsageError) as refused:
         read(data, "in.xlsx")
@@ -101,38 +103,38 @@ def test_a_title_above_the_header_is_refused_with_the_option(read: Any) -> None:
     assert [row.text for row in read(data, "in.xlsx", skip_lines=2)] == ["a", "b"]
 
 
-def test_a_sheet_without_a_header_is_refused_with_the_option(read: Any) -> None:
+def test_a_sheet_without_a_header_is_refused_with_the_option_to_use(read: Any) -> None:
     data = workbook([(n, f"the text of row {n} is prose") for n in range(3)])
     with pytest.raises(UsageError, match="looks like a row"):
         read(data, "in.xlsx")
     assert len(read(data, "in.xlsx", has_header=False)) == 3
 
 
-def test_a_formula_gives_the_value_that_was_saved(read: Any) -> None:
+def test_a_formula_is_read_as_its_saved_value(read: Any) -> None:
     data = workbook([HEADER, (1, "a", "=6*7")])
     data = with_part(data, "xl/worksheets/sheet1.xml", b"<v />", b"<v>42</v>")
     (row,) = read(data, "in.xlsx")
     assert row.fields["value"] == 42
 
 
-def test_wrong_dimensions_hide_no_rows(read: Any) -> None:
+def test_wrong_stated_dimensions_hide_no_rows(read: Any) -> None:
     data = workbook([HEADER, (1, "a", 0), (2, "b", 0)])
     data = with_part(data, "xl/worksheets/sheet1.xml", b'<dimension ref="A1:C3"', b'<dimension ref="A1"')
     assert [row.text for row in read(data, "in.xlsx")] == ["a", "b"]
 
 
-def test_damage_in_the_sheet_ends_in_one_rejection(read: Any) -> None:
+def test_a_damaged_sheet_ends_in_one_rejection(read: Any) -> None:
     data = with_part(workbook([HEADER, (1, "a", 0), (2, "b", 0)]), "xl/worksheets/sheet1.xml", b"</sheetData>", b"<")
     assert kinds(read(data, "in.xlsx")) == ["row", "row", "bad_table"]
 
 
 @pytest.mark.parametrize("name", ["in.xlsx.zip", "in.zip", "in.xlsx.gz"])
-def test_a_packed_workbook_is_read(read: Any, name: str) -> None:
+def test_a_compressed_workbook_is_read(read: Any, name: str) -> None:
     data = workbook([HEADER, (1, "a", 0)])
     assert [row.text for row in read(zipped({"inner.xlsx": data}), name.replace(".gz", ".zip"))] == ["a"]
 
 
-def test_a_workbook_under_another_name_is_named(read: Any) -> None:
+def test_a_workbook_with_the_wrong_suffix_is_recognized_in_the_error(read: Any) -> None:
     with pytest.raises(UsageError) as refused:
         read(workbook([HEADER, (1, "a", 0)]), "in.csv")
     assert refused.value.hint == "use --input-format excel"
@@ -146,12 +148,12 @@ def test_a_workbook_under_another_name_is_named(read: Any) -> None:
         (zipped({"a.txt": b""}), "cannot be read as a workbook"),
     ],
 )
-def test_what_is_no_workbook_is_refused(read: Any, data: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_workbook_is_refused(read: Any, data: bytes, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read(data, "in.xlsx")
 
 
-def test_the_lock_files_of_office_are_no_inputs(tmp_path: Path) -> None:
+def test_office_lock_files_are_not_inputs(tmp_path: Path) -> None:
     (tmp_path / "in.xlsx").write_bytes(workbook([HEADER, (1, "a", 0)]))
     (tmp_path / "~$in.xlsx").write_bytes(b"\x05owner")
     assert len(list(read_rows(resolve_inputs([str(tmp_path)], ReaderOptions()), ReaderOptions()))) == 1
@@ -161,7 +163,7 @@ WHOLE = workbook([HEADER, *((n, "a", n / 2) for n in range(20))])
 
 
 @given(at=st.integers(0, len(WHOLE) - 1), flip=st.integers(1, 255))
-def test_no_flipped_byte_ends_in_another_error(at: int, flip: int) -> None:
+def test_no_flipped_byte_raises_an_unexpected_error(at: int, flip: int) -> None:
     damaged = bytearray(WHOLE)
     damaged[at] ^= flip
     with suppress(UsageError):

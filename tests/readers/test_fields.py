@@ -51,31 +51,31 @@ def test_fields_are_detected_by_their_names(
         assert (choice.id_field, choice.text_fields, choice.detected) == (id_field, text_fields, True)
 
 
-def test_a_choice_names_its_file_and_that_cells_have_no_types(choose: Any, tmp_path: Path) -> None:
+def test_a_field_choice_names_its_file_and_whether_cells_are_untyped(choose: Any, tmp_path: Path) -> None:
     file = str(tmp_path / "in.csv")
     assert choose("id;text\n1;a\n", "in.csv") == FieldChoice(file, "id", ("text",), detected=True, is_typed=False)
 
 
-def test_fields_that_the_user_names_are_not_detected(choose: Any) -> None:
+def test_fields_named_by_the_user_are_not_detected(choose: Any) -> None:
     choice = choose(lines({"n": 1, "t": "a"}), id_field="n", text_fields=("t",))
     assert (choice.id_field, choice.text_fields, choice.detected) == ("n", ("t",), False)
 
 
-def test_an_id_is_detected_also_where_the_text_is_named(choose: Any) -> None:
+def test_an_id_is_detected_even_if_the_text_field_is_named(choose: Any) -> None:
     choice = choose(lines({"id": 1, "t": "a"}), text_fields=("t",))
     assert (choice.id_field, choice.detected) == ("id", True)
 
 
-def test_a_text_field_is_never_the_id_as_well(choose: Any) -> None:
+def test_a_text_field_is_never_also_the_id(choose: Any) -> None:
     assert choose(lines({"key": "a"}), text_fields=("key",)).id_field is None
 
 
-def test_the_first_rows_need_not_have_a_text(choose: Any) -> None:
+def test_the_first_rows_may_lack_a_text(choose: Any) -> None:
     rows = [{"id": 1}, {"id": 2, "text": None}, {"id": 3, "text": 3}, {"id": 4, "text": "d"}]
     assert choose(lines(*rows)).text_fields == ("text",)
 
 
-def test_a_better_field_that_is_empty_in_the_first_row_is_waited_for(choose: Any) -> None:
+def test_a_better_field_that_is_empty_in_the_first_row_is_still_found(choose: Any) -> None:
     rows = [{"title": "A", "text": None}, {"title": "B", "text": "b"}]
     assert choose(lines(*rows)).text_fields == ("text",)
 
@@ -84,36 +84,36 @@ def test_a_better_field_that_is_always_empty_is_not_taken(choose: Any) -> None:
     assert choose(lines(*[{"message": "A", "text": None}] * 150)).text_fields == ("message",)
 
 
-def test_a_field_by_name_alone_is_taken_where_no_row_has_a_text(choose: Any) -> None:
+def test_a_field_is_chosen_by_name_alone_if_no_row_has_a_text(choose: Any) -> None:
     assert choose(lines({"text": 5})).text_fields == ("text",)
 
 
-def test_no_field_like_a_text_is_refused_with_the_names_seen(choose: Any) -> None:
+def test_without_a_text_like_field_the_error_lists_the_fields_seen(choose: Any) -> None:
     with pytest.raises(UsageError, match="no field looks like the text; fields are 'a', 'b'") as caught:
         choose(lines({"a": "x"}, {"b": "y"}))
     assert caught.value.hint == "specify it: --text-field NAME"
 
 
-def test_a_hundred_rows_are_looked_at_and_no_more(tmp_path: Path) -> None:
+def test_only_the_first_hundred_rows_are_examined(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text(lines(*[{"a": "x"}] * 100, {"text": "late"}))
     with pytest.raises(UsageError, match="no field"):
         list(read_rows(resolve_inputs([str(path)], ReaderOptions()), ReaderOptions()))
 
 
-def test_many_names_are_told_in_part(choose: Any) -> None:
+def test_a_long_list_of_names_is_shortened(choose: Any) -> None:
     with pytest.raises(UsageError, match="'c19' and 30 more"):
         choose(lines({f"c{number}": 1 for number in range(50)}))
 
 
 @pytest.mark.parametrize("options", [{"text_fields": ("txt",)}, {"id_field": "txt"}, {"text_fields": ("text", "txt")}])
-def test_a_named_column_that_is_not_there_is_refused(choose: Any, options: dict[str, Any]) -> None:
+def test_a_missing_named_column_is_refused(choose: Any, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="there is no column 'txt'") as caught:
         choose("id,text\n1,a\n", "in.csv", **options)
     assert caught.value.hint == "did you mean 'text'? columns are 'id', 'text'"
 
 
-def test_no_column_like_a_text_is_refused(choose: Any) -> None:
+def test_a_table_without_a_text_like_column_is_refused(choose: Any) -> None:
     with pytest.raises(UsageError, match="no column looks like the text; columns are 'a', 'b'"):
         choose("a,b\n1,2\n", "in.csv")
 
@@ -125,7 +125,7 @@ def test_several_texts_are_joined_with_a_blank_line(read: Any) -> None:
     assert [row.text for row in rows] == ["T\n\nB", "T", "B", "B"]
 
 
-def test_several_texts_of_a_csv_row_are_joined_alike(read: Any) -> None:
+def test_several_texts_of_a_csv_row_are_joined_in_the_same_way(read: Any) -> None:
     assert [row.text for row in read("t,b\nT,B\nT,\n,B\n", "in.csv", text_fields=("t", "b"))] == ["T\n\nB", "T", "B"]
 
 
@@ -134,7 +134,7 @@ def test_a_row_with_none_of_several_texts_is_rejected(read: Any) -> None:
     assert [row.kind for row in rows] == ["missing_text", "empty_text", "text_not_a_string"]
 
 
-def test_a_text_keeps_the_space_around_it(read: Any) -> None:
+def test_a_text_keeps_its_surrounding_whitespace(read: Any) -> None:
     (row,) = read(lines({"text": "  a \n"}))
     assert row.text == "  a \n"
 
@@ -143,18 +143,18 @@ def test_without_an_id_field_the_index_is_the_id(read: Any) -> None:
     assert [row.id for row in read(lines({"text": "a"}, {"text": "b"}))] == [0, 1]
 
 
-def test_a_detected_id_that_a_row_lacks_gives_way_to_the_index(read: Any) -> None:
+def test_a_row_without_the_detected_id_gets_its_index_as_id(read: Any) -> None:
     rows = read(lines({"id": "x", "text": "a"}, {"text": "b"}, {"id": None, "text": "c"}))
     assert [row.id for row in rows] == ["x", 1, 2]
 
 
-def test_a_named_id_that_a_row_lacks_is_a_rejection(read: Any) -> None:
+def test_a_row_without_the_named_id_is_rejected(read: Any) -> None:
     first, *others = read(lines({"id": "x", "text": "a"}, {"text": "b"}, {"id": None, "text": "c"}), id_field="id")
     assert isinstance(first, Row)
     assert [row.kind for row in others] == ["missing_id", "missing_id"]
 
 
-def test_an_empty_cell_is_no_id(read: Any) -> None:
+def test_an_empty_cell_is_not_an_id(read: Any) -> None:
     assert [row.id for row in read("id,text\n1,a\n,b\n", "in.csv")] == ["1", 1]
     assert read("id,text\n,b\n", "in.csv", id_field="id")[0].kind == "missing_id"
 

@@ -1,4 +1,4 @@
-"""The text of HTML pages, as people see it in a browser."""
+"""The text of HTML pages, as a browser shows it."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ from llmbatch.readers.formats.html_text import html_text
         ("<frameset><frame src=x></frameset>", ""),
     ],
 )
-def test_a_page_is_its_visible_text(page: str, text: str) -> None:
+def test_a_page_is_read_as_its_visible_text(page: str, text: str) -> None:
     assert html_text(page, file="a.html") == text
 
 
@@ -63,7 +63,7 @@ def test_any_page_has_a_text(pieces: list[str]) -> None:
     assert "\n\n\n\n" not in text or "pre" in "".join(pieces)
 
 
-def test_a_page_may_be_nested_deeply() -> None:
+def test_a_deeply_nested_page_is_read() -> None:
     assert html_text("<i>" * 5000 + "<span>" * 5000 + "deep", file="a.html") == "deep"
 
 
@@ -82,12 +82,12 @@ def test_a_page_may_be_nested_deeply() -> None:
         ("<meta charset=unheard-of>grün".encode(), "grün"),
     ],
 )
-def test_a_page_is_read_in_the_encoding_that_it_has(read: Any, page: bytes, text: str) -> None:
+def test_a_page_is_read_in_its_encoding(read: Any, page: bytes, text: str) -> None:
     (row,) = read(page, "in.html")
     assert row.text == text
 
 
-def test_a_page_in_an_encoding_that_it_does_not_tell_is_rejected(read: Any) -> None:
+def test_a_page_in_an_undeclared_encoding_is_rejected(read: Any) -> None:
     (row,) = read("<p>grün".encode("cp1252"), "in.html")
     assert isinstance(row, Rejection)
     assert row.kind == "bad_encoding"

@@ -1,4 +1,4 @@
-"""An input is known by its bytes, however they come."""
+"""An input is identified by its bytes, however they are chunked."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ STATUS = Path(os.devnull).stat()
 
 
 def read(content: bytes, cuts: list[int], *known: int) -> WholeRead:
-    """What is kept of a content that comes in pieces, cut at these places."""
+    """The identity of a content that is read in chunks, split at these offsets."""
     kept: dict[Input, WholeRead] = {}
     watch = IdentityWatch(kept, lambda _: frozenset(known))
     places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
@@ -26,7 +26,7 @@ def read(content: bytes, cuts: list[int], *known: int) -> WholeRead:
 
 
 @given(st.binary(max_size=700), st.lists(st.integers(0, 700)), st.integers(0, 700))
-def test_it_is_the_same_in_whatever_pieces_the_bytes_come(content: bytes, cuts: list[int], known: int) -> None:
+def test_the_identity_does_not_depend_on_chunking(content: bytes, cuts: list[int], known: int) -> None:
     found = read(content, cuts, known)
     assert found.identity == read(content, [], known).identity
     assert found.identity.size == len(content)
@@ -38,7 +38,7 @@ def test_it_is_the_same_in_whatever_pieces_the_bytes_come(content: bytes, cuts: 
 
 
 @given(st.binary(min_size=1, max_size=700), st.integers(0, 700), st.binary(max_size=100))
-def test_the_beginning_of_a_file_is_known_from_another_file(content: bytes, end: int, other: bytes) -> None:
+def test_a_grown_file_is_distinguished_from_another_file(content: bytes, end: int, other: bytes) -> None:
     whole = read(content, []).identity
     assert read(content[:end], []).identity.began_like(whole)
     longer = read(content + other, [], len(content))

@@ -50,12 +50,12 @@ def refusal(*names: str, input_format: str | None = None) -> UsageError:
         ("A.CSV.GZ", "csv"),
     ],
 )
-def test_the_suffix_tells_the_format(name: str, expected: str) -> None:
+def test_the_suffix_determines_the_format(name: str, expected: str) -> None:
     made(name)
     assert resolve(name) == (Input(name=name, path=Path(name), format=format_named(expected), size=14),)
 
 
-def test_a_format_that_was_asked_for_wins_over_the_suffix() -> None:
+def test_a_requested_format_overrides_the_suffix() -> None:
     made("a.txt", "a.csv")
     assert [item.format for item in resolve("a.txt", "a.csv", input_format="ndjson")] == [JSON, JSON]
 
@@ -70,18 +70,18 @@ def test_inputs_keep_the_order_in_which_they_were_named() -> None:
     assert names_of(resolve("b.jsonl", "a.jsonl")) == ["b.jsonl", "a.jsonl"]
 
 
-def test_a_folder_stands_for_the_input_files_below_it_sorted() -> None:
+def test_a_folder_expands_to_the_sorted_input_files_below_it() -> None:
     made("d/b.csv", "d/a.jsonl", "d/sub/c.tsv.gz", "d/readme.md", "d/.hidden.csv", "d/.git/x.csv")
     assert names_of(resolve("d")) == ["d/a.jsonl", "d/b.csv", "d/sub/c.tsv.gz"]
 
 
-def test_what_a_run_wrote_is_not_taken_for_input() -> None:
+def test_run_outputs_are_not_taken_as_input() -> None:
     made("d/a.jsonl", "d/a.llmbatch/results.jsonl", "d/out/run.json", "d/out/ledger.jsonl", "d/out/results.jsonl")
     assert names_of(resolve("d")) == ["d/a.jsonl"]
     assert names_of(resolve("d/**/*.jsonl")) == ["d/a.jsonl"]
 
 
-def test_a_file_in_a_run_folder_can_be_named() -> None:
+def test_a_file_in_a_run_folder_can_be_named_explicitly() -> None:
     made("a.llmbatch/failed.jsonl")
     assert names_of(resolve("a.llmbatch/failed.jsonl")) == ["a.llmbatch/failed.jsonl"]
 
@@ -91,18 +91,18 @@ def test_a_folder_without_input_files_is_refused() -> None:
     assert refusal("d").message == "d: the folder contains no input files"
 
 
-def test_a_glob_stands_for_the_input_files_that_match_sorted() -> None:
+def test_a_glob_expands_to_the_sorted_matching_input_files() -> None:
     made("b.jsonl", "a.csv", "notes.md", "sub/c.csv")
     assert names_of(resolve("*")) == ["a.csv", "b.jsonl"]
     assert names_of(resolve("**/*.csv")) == ["a.csv", "sub/c.csv"]
 
 
-def test_a_glob_takes_any_suffix_where_the_format_was_asked_for() -> None:
+def test_a_glob_takes_any_suffix_if_a_format_was_requested() -> None:
     made("a.txt", "b.txt")
     assert names_of(resolve("*.txt", input_format="jsonl")) == ["a.txt", "b.txt"]
 
 
-def test_a_file_with_a_pattern_for_its_name_wins() -> None:
+def test_a_file_whose_name_looks_like_a_pattern_takes_precedence() -> None:
     made("a[1].jsonl", "a1.jsonl")
     assert names_of(resolve("a[1].jsonl")) == ["a[1].jsonl"]
 
@@ -133,7 +133,7 @@ def test_the_same_file_twice_is_refused(second: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("a.jsonl", "link.jsonl"), ("link.jsonl", "a.jsonl"), (".",), ("*.jsonl",)])
-def test_a_link_to_a_file_that_is_there_is_no_further_input(names: tuple[str, ...]) -> None:
+def test_a_link_to_an_existing_input_is_not_a_second_input(names: tuple[str, ...]) -> None:
     made("a.jsonl")
     Path("link.jsonl").symlink_to("a.jsonl")
     found = find_inputs(names, ReaderOptions())
@@ -144,7 +144,7 @@ def test_a_link_to_a_file_that_is_there_is_no_further_input(names: tuple[str, ..
     )
 
 
-def test_a_folder_names_what_it_passes_over() -> None:
+def test_files_skipped_in_a_folder_are_named() -> None:
     made("d/a.jsonl", "d/b.txt", "d/c.txt", "d/README", "d/sub/x.csv", "d/.hidden.csv")
     Path("d/linked").symlink_to("sub")
     os.mkfifo("d/pipe.csv")
@@ -173,26 +173,26 @@ def test_an_unreadable_file_is_refused() -> None:
     assert "cannot be read" in refusal("loop.jsonl").message
 
 
-def test_a_pipe_with_a_name_is_refused_since_it_comes_only_once() -> None:
+def test_a_named_pipe_is_refused_because_it_can_be_read_only_once() -> None:
     os.mkfifo("pipe.jsonl")
     assert "-" in (refusal("pipe.jsonl").hint or "")
 
 
-def test_the_index_runs_over_all_inputs_and_lines_start_anew() -> None:
+def test_the_index_counts_across_inputs_and_lines_restart_in_each() -> None:
     Path("a.jsonl").write_text('{"text": "1"}\nbad\n')
     Path("b.csv").write_text("text\n3\n")
     rows = list(read_rows(resolve("a.jsonl", "b.csv"), ReaderOptions()))
     assert [(row.index, str(row.place)) for row in rows] == [(0, "a.jsonl:1"), (1, "a.jsonl:2"), (2, "b.csv:2")]
 
 
-def test_a_later_file_that_cannot_be_used_is_refused_before_the_first_row() -> None:
+def test_an_unusable_later_file_is_refused_before_the_first_row() -> None:
     made("a.jsonl")
     Path("b.csv").write_text("number,colour\n1,red\n")
     with pytest.raises(UsageError, match=r"b\.csv"):
         next(read_rows(resolve("a.jsonl", "b.csv"), ReaderOptions()))
 
 
-def test_a_file_that_goes_away_after_it_was_named_is_refused() -> None:
+def test_a_file_deleted_after_it_was_resolved_is_refused() -> None:
     made("a.jsonl")
     inputs = resolve("a.jsonl")
     Path("a.jsonl").unlink()
@@ -200,7 +200,7 @@ def test_a_file_that_goes_away_after_it_was_named_is_refused() -> None:
         list(read_rows(inputs, ReaderOptions()))
 
 
-def test_a_name_that_is_no_unicode_is_told_in_unicode() -> None:
+def test_a_name_that_is_not_unicode_is_escaped_in_messages() -> None:
     name = os.fsdecode(b"caf\xe9.jsonl")
     made(name)
     (row,) = read_rows(resolve(name), ReaderOptions())
@@ -220,7 +220,7 @@ def test_a_name_that_is_no_unicode_is_told_in_unicode() -> None:
         ("photo.jpeg", "--input-format"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_what_to_do(tmp_path: Path, name: str, hint: str) -> None:
+def test_an_unsupported_file_is_refused_with_a_suggestion(tmp_path: Path, name: str, hint: str) -> None:
     (tmp_path / name).write_bytes(b"...")
     with pytest.raises(UsageError, match=r" supported|unknown file type") as refused:
         resolve_inputs([str(tmp_path / name)], ReaderOptions())

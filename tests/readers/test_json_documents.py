@@ -1,4 +1,4 @@
-"""JSON that is not one object a line: the same rows, with their lines, and damage costs only its own row."""
+"""JSON that is not one object a line: the same rows, with their lines, and damage loses only its own row."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def lines_of(content: bytes) -> list[int]:
 
 
 def written(rows: list[Any]) -> Iterator[str]:
-    """The same rows in the ways in which programs write them."""
+    """The same rows in the layouts that programs write."""
     yield json.dumps(rows)
     yield json.dumps(rows, indent=2)
     yield json.dumps(rows, indent=0)
@@ -71,13 +71,13 @@ def written(rows: list[Any]) -> Iterator[str]:
 
 @pytest.mark.parametrize("content", list(written(ROWS)))
 @pytest.mark.parametrize("piece", [0, 1, 7])
-def test_every_way_of_writing_gives_the_same_rows(content: str, piece: int) -> None:
+def test_every_layout_gives_the_same_rows(content: str, piece: int) -> None:
     assert fields_of(content.encode(), piece) == ROWS
 
 
 @given(records)
 @example([{"text": {"\\": "\\"}}])
-def test_any_rows_are_read_alike_from_an_array_and_one_behind_the_other(rows: list[Any]) -> None:
+def test_any_rows_are_read_the_same_from_an_array_and_concatenated(rows: list[Any]) -> None:
     for indent in (None, 0, 2):
         array = json.dumps(rows, indent=indent, ensure_ascii=False).encode()
         stream = "\n".join(json.dumps(row, indent=indent) for row in rows).encode()
@@ -85,7 +85,7 @@ def test_any_rows_are_read_alike_from_an_array_and_one_behind_the_other(rows: li
 
 
 @given(records, st.data())
-def test_what_is_cut_off_is_reported_and_the_rows_before_it_are_read(rows: list[Any], data: st.DataObject) -> None:
+def test_truncation_is_reported_and_the_rows_before_it_are_read(rows: list[Any], data: st.DataObject) -> None:
     content = json.dumps(rows, indent=data.draw(st.sampled_from([None, 2]))).encode()
     cut = data.draw(st.integers(1, len(content) - 1))
     items = fields_of(content[:cut])
@@ -96,7 +96,7 @@ def test_what_is_cut_off_is_reported_and_the_rows_before_it_are_read(rows: list[
 @example(b"[{\n[", 1)
 @example(b'[{"a":[\n{},\n{}\n]{', 4)
 @given(st.lists(pieces, max_size=30).map(b"".join), st.integers(1, 60))
-def test_no_bytes_do_harm_and_counting_finds_what_reading_gives(content: bytes, limit: int) -> None:
+def test_arbitrary_bytes_do_no_harm_and_counting_agrees_with_reading(content: bytes, limit: int) -> None:
     whole = items_of(content, max_row_bytes=limit)
     lines = [item.line if isinstance(item, Unread) else item[0] for item in whole]
     assert lines == sorted(lines)
@@ -109,7 +109,7 @@ def test_no_bytes_do_harm_and_counting_finds_what_reading_gives(content: bytes, 
     ]
 
 
-def test_a_row_has_the_line_that_it_begins_on() -> None:
+def test_a_row_has_the_line_number_where_it_begins() -> None:
     assert lines_of(b'[\n  {\n    "a": 1\n  },\n\n  {"a": 2}, {"a": 3}\n]') == [2, 6, 6]
     assert lines_of(b'{\n"a": 1\n}\n\n{\n"a": 2}\n') == [1, 5]
 
@@ -130,7 +130,7 @@ def test_a_row_has_the_line_that_it_begins_on() -> None:
     ],
 )
 @pytest.mark.parametrize("begin", ["[\n", "[\n  ", ""])
-def test_damage_costs_only_its_own_row(damaged: str, begin: str) -> None:
+def test_damage_loses_only_its_own_row(damaged: str, begin: str) -> None:
     indentation, comma = begin.removeprefix("[\n"), "," if begin else ""
     rows = ['{"text": "a",\n\n "n": 1}', damaged, '{"text": "c"}', '{"text": "d"}']
     content = begin + f"{comma}\n{indentation}".join(rows) + ("\n]\n" if begin else "\n")
@@ -138,7 +138,7 @@ def test_damage_costs_only_its_own_row(damaged: str, begin: str) -> None:
     assert lines_of(content.encode())[1] == content[: content.index(damaged)].count("\n") + 1
 
 
-def test_where_rows_have_no_lines_damage_costs_its_own_row_or_the_rest_with_a_report() -> None:
+def test_without_line_breaks_damage_loses_its_row_or_reports_losing_the_rest() -> None:
     assert fields_of(b'[{"text": "a"}, {"text": "b\nc"}, {"text": "d"}]') == [{"text": "a"}, "bad_json", {"text": "d"}]
     assert fields_of(b'[{"text": "a"}, {"text": b}, {"text": "d"}]') == [{"text": "a"}, "bad_json", {"text": "d"}]
     *_, last = items_of(b'[{"text": "a"}, {"text": ["b"}, {"text": "d"}]')
@@ -161,14 +161,14 @@ def test_where_rows_have_no_lines_damage_costs_its_own_row_or_the_rest_with_a_re
         ('[\n{"a": 1},\n"x, [y",\n{"a": 2}\n]', 3, "is JSON, but not an object with fields"),
     ],
 )
-def test_what_is_no_json_between_rows_is_reported_with_its_line(content: str, line: int, message: str) -> None:
+def test_invalid_json_between_rows_is_reported_with_its_line(content: str, line: int, message: str) -> None:
     items = items_of(content.encode())
     (bad,) = [item for item in items if isinstance(item, Unread)]
     assert (bad.line, bad.message) == (line, message)
     assert [item[2] for item in items if not isinstance(item, Unread)] == [{"a": 1}, {"a": 2}]
 
 
-def test_a_truncated_record_of_a_sequence_costs_only_itself() -> None:
+def test_a_truncated_record_of_a_json_sequence_loses_only_itself() -> None:
     content = b'\x1e{"text": "a"}\n\x1e{"text": "tru\x1e{"text": "b"}\n'
     assert fields_of(content) == [{"text": "a"}, "bad_json", {"text": "b"}]
 
@@ -179,7 +179,7 @@ def test_a_mistake_inside_a_row_of_many_lines_is_reported_with_its_line() -> Non
     assert "line 3 of the row, column 10" in bad.message
 
 
-def test_an_object_around_a_list_says_where_its_rows_are_from() -> None:
+def test_rows_of_a_list_in_an_object_name_the_list() -> None:
     content = json.dumps({"meta": {"page": 1}, "data": ROWS}).encode()
     records = format_named("json").read(Content("in.json", iter([content])), ReaderOptions())
     assert records.findings == ("one object, its rows from the list 'data'",)
@@ -196,7 +196,7 @@ def test_a_document_with_a_list_of_objects_is_one_row(indent: int | None) -> Non
     ] == [chat]
 
 
-def test_empty_objects_do_not_hide_how_the_others_are_written() -> None:
+def test_empty_objects_do_not_affect_layout_detection() -> None:
     rows = [{}, {}, {"a": 1}, {}]
     assert fields_of(b'{}\n\n{ }\n{\n  "a": 1\n}\n{}\n') == rows
     assert fields_of(b'{}\n{}\n{"a": 1}\n{}\n') == rows
@@ -212,7 +212,7 @@ def test_one_object_with_several_lists_is_refused_with_their_names() -> None:
         items_of(json.dumps({"users": [{"a": 1}], "tickets": [{"b": 1}]}).encode())
 
 
-def test_a_list_in_an_object_of_many_megabytes_is_read_as_it_comes() -> None:
+def test_a_large_list_in_an_object_is_streamed() -> None:
     rows = [{"text": "x" * 1000, "n": number} for number in range(1500)]
     content = json.dumps(
         {"meta": {"page": 1, "of": [1, 2]}, "result": {"items": rows, "more": [[1]]}, "end": 1}
@@ -222,7 +222,7 @@ def test_a_list_in_an_object_of_many_megabytes_is_read_as_it_comes() -> None:
     assert fields_of(content[:-1], 256 * 1024) == [*rows, "bad_json"]
 
 
-def test_a_row_over_the_limit_is_passed_over() -> None:
+def test_a_row_over_the_limit_is_skipped() -> None:
     content = json.dumps([{"a": 1}, {"a": "x" * 5000, "b": [{}]}, {"a": 2}]).encode()
     for piece in (0, 100):
         items = items_of(content, piece, max_row_bytes=2000)
@@ -234,7 +234,7 @@ def test_a_row_over_the_limit_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("name", ["in.json", "in.jsonl", "in.geojson"])
-def test_a_file_of_any_json_suffix_is_read_as_what_it_is(tmp_path: Path, name: str) -> None:
+def test_a_file_with_any_json_suffix_is_read_by_its_content(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     for content in written(ROWS):
         path.write_text(content)
@@ -247,16 +247,16 @@ def test_a_file_of_any_json_suffix_is_read_as_what_it_is(tmp_path: Path, name: s
 @pytest.mark.parametrize(
     "first", ['{"text": "a"', '{"text": "a', '{"text": ["a"}', "x", '{"text": "a"} x', "7", "null"]
 )
-def test_a_first_line_that_is_damaged_does_not_make_lines_something_else(read: Any, first: str) -> None:
+def test_a_damaged_first_line_does_not_change_the_detected_layout(read: Any, first: str) -> None:
     bad, *rows = read(first + '\n{"text": "b"}\n{"text": "c}\n{"text": "d"}\n')
     assert isinstance(bad, Rejection)
     assert [getattr(row, "text", None) for row in rows] == ["b", None, "d"]
 
 
-def test_two_rows_that_share_the_first_line_are_two(read: Any) -> None:
+def test_two_rows_on_the_first_line_are_read_as_two(read: Any) -> None:
     assert [row.text for row in read('{"text": "a"}{"text": "b"}\n{"text": "c"}\n')] == ["a", "b", "c"]
 
 
-def test_white_space_before_the_first_value_costs_no_more_than_its_length(read: Any) -> None:
+def test_leading_whitespace_is_skipped_in_linear_time(read: Any) -> None:
     (blank, row) = read(b" " * 20_000_000 + b'\n{"text": "x"}\n', max_row_bytes=1_000_000)
     assert (blank.kind, row.text) == ("too_large", "x")

@@ -7,7 +7,7 @@ from llmbatch.core.rows import Place, Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, resolve_inputs
 
 
-def test_a_row_keeps_its_place_its_id_its_text_and_all_its_fields(read: Any, tmp_path: Any) -> None:
+def test_a_row_keeps_its_position_id_text_and_all_fields(read: Any, tmp_path: Any) -> None:
     (row,) = read('{"id": 7, "text": "Hello", "lang": "en"}\n')
     place = Place(str(tmp_path / "in.jsonl"), 1)
     assert row == Row(0, 7, "Hello", place, {"id": 7, "text": "Hello", "lang": "en"})
@@ -21,7 +21,7 @@ def test_an_empty_file_has_no_rows(read: Any) -> None:
     assert read(b"") == []
 
 
-def test_blank_lines_are_no_rows_but_count_as_lines(read: Any) -> None:
+def test_blank_lines_are_not_rows_but_count_as_lines(read: Any) -> None:
     rows = read('\n{"text": "a"}\r\n \t\r\n\n{"text": "b"}\n\n')
     assert [(row.index, row.place.line, row.text) for row in rows] == [(0, 2, "a"), (1, 5, "b")]
 
@@ -57,14 +57,14 @@ def test_only_a_newline_ends_a_line(read: Any, separator: str) -> None:
         (b'{"id": {}, "text": "a"}', "bad_id"),
     ],
 )
-def test_a_bad_row_is_rejected_with_its_bytes_and_shifts_no_other(read: Any, line: bytes, kind: str) -> None:
+def test_a_bad_row_is_rejected_with_its_bytes_and_does_not_renumber_others(read: Any, line: bytes, kind: str) -> None:
     first, bad, last = read(b'{"id": "a", "text": "A"}\n' + line + b'\r\n{"id": "c", "text": "C"}\n')
     assert (first.index, last.index, last.place.line, last.text) == (0, 2, 3, "C")
     assert isinstance(bad, Rejection)
     assert (bad.kind, bad.index, bad.place.line, bad.raw) == (kind, 1, 2, line)
 
 
-def test_half_a_surrogate_pair_is_replaced_and_flagged(read: Any) -> None:
+def test_a_lone_surrogate_is_replaced_and_flagged(read: Any) -> None:
     cut, whole = read(
         b'{"id": 123456789012345678901234567890, "text": "Great \\ud83d", "x": ["\\udc00"]}\n'
         b'{"text": "\\ud83d\\ude00"}\n'
@@ -74,13 +74,13 @@ def test_half_a_surrogate_pair_is_replaced_and_flagged(read: Any) -> None:
     assert (whole.text, whole.flags) == ("😀", ())
 
 
-def test_a_complaint_names_the_column_and_does_not_echo_the_content(read: Any) -> None:
+def test_an_error_names_the_column_and_does_not_echo_the_content(read: Any) -> None:
     (bad,) = read('{"text": secret}\n')
     assert "column 10" in bad.message
     assert "secret" not in bad.message
 
 
-def test_rows_are_rejected_while_no_row_has_told_the_fields(read: Any) -> None:
+def test_bad_rows_before_the_fields_are_known_are_rejected(read: Any) -> None:
     assert [row.kind for row in read("bad\nworse\n")] == ["bad_json", "bad_json"]
 
 
@@ -92,25 +92,25 @@ def test_an_integer_of_any_size_stays_exact(read: Any, number: int) -> None:
     assert row.fields["more"] == [number]
 
 
-def test_two_great_ids_that_a_float_cannot_tell_apart_stay_two(read: Any) -> None:
+def test_two_large_ids_that_are_equal_as_floats_stay_distinct(read: Any) -> None:
     first, second = read('{"id": 123456789012345678901, "text": "a"}\n{"id": 123456789012345678902, "text": "b"}\n')
     assert first.id != second.id
 
 
 @pytest.mark.parametrize("digits", [310, 5_000])
-def test_a_number_beyond_all_floats_is_rejected(read: Any, digits: int) -> None:
+def test_a_number_beyond_the_float_range_is_rejected(read: Any, digits: int) -> None:
     (bad,) = read(f'{{"text": "a", "n": {"1" * digits}}}\n')
     assert bad.message == "is not JSON: number is infinity when parsed as double at column 20"
 
 
 @pytest.mark.parametrize("depth", [990, 1100, 100_000])
-def test_nesting_without_end_does_no_harm(read: Any, depth: int) -> None:
+def test_very_deep_nesting_does_no_harm(read: Any, depth: int) -> None:
     nested = "[" * depth + "1234567890123456789012" + "]" * depth
     (item,) = read(f'{{"text": "a", "n": {nested}}}\n')
     assert isinstance(item, Row) or item.kind == "bad_json"
 
 
-def test_of_a_key_that_comes_twice_the_last_counts(read: Any) -> None:
+def test_the_last_of_duplicate_keys_counts(read: Any) -> None:
     (row,) = read('{"text": "a", "text": "b"}\n')
     assert row.text == "b"
 
@@ -121,7 +121,7 @@ def test_an_id_keeps_its_type(read: Any, value: Any) -> None:
     assert (row.id, type(row.id)) == (value, type(value))
 
 
-def test_nul_is_text(read: Any) -> None:
+def test_nul_is_read_as_text(read: Any) -> None:
     (row,) = read('{"text": "a\\u0000b"}\n')
     assert row.text == "a\0b"
 
@@ -152,6 +152,6 @@ def test_a_line_longer_than_many_chunks_is_read_whole(read: Any) -> None:
     assert row.text == text
 
 
-def test_counting_finds_what_reading_gives(read: Any, tmp_path: Any) -> None:
+def test_counting_agrees_with_reading(read: Any, tmp_path: Any) -> None:
     rows = read(b'\xef\xbb\xbf\n{"text": "a"}\r\n\n  \nbad\n\xff\n[]\n{"text": "b"}')
     assert count_rows(resolve_inputs([str(tmp_path / "in.jsonl")], ReaderOptions()), ReaderOptions()) == len(rows) == 5

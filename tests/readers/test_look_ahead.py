@@ -10,13 +10,13 @@ def never(_: int) -> bool:
     return False
 
 
-def test_what_is_looked_at_comes_again() -> None:
+def test_peeked_items_are_yielded_again() -> None:
     first, items = looked_ahead(iter(range(9)), lambda item: item == 3, within_s=None)
     assert (first, list(items)) == ([0, 1, 2, 3], list(range(9)))
 
 
 @pytest.mark.parametrize("within_s", [None, 60.0])
-def test_an_end_or_an_error_comes_at_its_place(within_s: float | None) -> None:
+def test_an_end_or_an_error_is_raised_in_order(within_s: float | None) -> None:
     def broken() -> Iterator[int]:
         yield 1
         raise ValueError("then")
@@ -30,7 +30,7 @@ def test_an_end_or_an_error_comes_at_its_place(within_s: float | None) -> None:
             next(items)
 
 
-def test_what_does_not_come_within_a_moment_is_not_waited_for_and_not_lost() -> None:
+def test_slow_items_are_not_waited_for_and_not_lost() -> None:
     later = Event()
 
     def slow() -> Iterator[int]:

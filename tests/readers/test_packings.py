@@ -39,12 +39,12 @@ def kinds(rows: list[Any]) -> list[str]:
 
 @each_packing
 @pytest.mark.parametrize("ending", ["", ".{}"])
-def test_a_packing_shows_in_the_content(read: Any, suffix: str, ending: str) -> None:
+def test_compression_is_detected_from_the_content(read: Any, suffix: str, ending: str) -> None:
     assert kinds(read(PACKS[suffix](ROW * 3), f"in.jsonl{ending.format(suffix)}")) == ["row"] * 3
 
 
 @each_packing
-def test_members_and_padding_are_one_stream(read: Any, suffix: str) -> None:
+def test_members_and_padding_are_read_as_one_stream(read: Any, suffix: str) -> None:
     pack = PACKS[suffix]
     packed = pack(b'{"text": "a"}\n{"te') + pack(b'xt": "b"}\n') + b"\0" * 4096
     assert [row.text for row in read(packed, f"in.jsonl.{suffix}")] == ["a", "b"]
@@ -52,7 +52,7 @@ def test_members_and_padding_are_one_stream(read: Any, suffix: str) -> None:
 
 @each_packing
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
-def test_a_cut_file_gives_the_rows_before_and_one_rejection(read: Any, suffix: str, kept: float) -> None:
+def test_a_truncated_file_gives_the_rows_before_and_one_rejection(read: Any, suffix: str, kept: float) -> None:
     packed = PACKS[suffix](some_rows(2000))
     *rows, last = kinds(read(packed[: int(len(packed) * kept)], f"in.jsonl.{suffix}"))
     assert set(rows) <= {"row"}
@@ -60,7 +60,7 @@ def test_a_cut_file_gives_the_rows_before_and_one_rejection(read: Any, suffix: s
 
 
 @each_packing
-def test_damage_ends_in_one_rejection_that_names_the_packing(read: Any, suffix: str) -> None:
+def test_damage_ends_in_one_rejection_that_names_the_compression(read: Any, suffix: str) -> None:
     packed = bytearray(PACKS[suffix](some_rows(5000)))
     middle = len(packed) // 2
     packed[middle : middle + 200] = b"\xff" * 200
@@ -70,14 +70,14 @@ def test_damage_ends_in_one_rejection_that_names_the_packing(read: Any, suffix: 
 
 
 @each_packing
-def test_other_data_behind_it_is_reported(read: Any, suffix: str) -> None:
+def test_trailing_data_is_reported(read: Any, suffix: str) -> None:
     first, second = read(PACKS[suffix](ROW) + b"more of it", f"in.jsonl.{suffix}")
     assert first.text == "a"
     assert isinstance(second, Rejection)
 
 
 @each_packing
-def test_a_bomb_is_unpacked_in_small_pieces(suffix: str) -> None:
+def test_a_compression_bomb_is_unpacked_in_small_pieces(suffix: str) -> None:
     packed = PACKS[suffix](b"a" * 50_000_000)
     unpack = unpacking_of(packed[:6])
     assert unpack is not None
@@ -89,12 +89,12 @@ def test_a_bomb_is_unpacked_in_small_pieces(suffix: str) -> None:
         tracemalloc.stop()
 
 
-def test_frames_to_be_skipped_hold_no_rows(read: Any) -> None:
+def test_skippable_frames_hold_no_rows(read: Any) -> None:
     skipped = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
     assert kinds(read(skipped + zstd.compress(ROW), "in.jsonl.zst")) == ["row"]
 
 
-def test_what_takes_too_much_memory_is_said_to_do_so(read: Any) -> None:
+def test_a_file_that_needs_too_much_memory_is_reported_as_such(read: Any) -> None:
     parameters: dict[int, int] = {
         zstd.CompressionParameter.window_log: 30,
         zstd.CompressionParameter.content_size_flag: 0,
@@ -107,7 +107,7 @@ def test_what_takes_too_much_memory_is_said_to_do_so(read: Any) -> None:
 
 @each_packing
 @given(data=st.binary(max_size=3000), cut=st.integers(1, 400))
-def test_pieces_cut_anywhere_unpack_to_what_was_packed(suffix: str, data: bytes, cut: int) -> None:
+def test_chunks_split_anywhere_unpack_to_the_original(suffix: str, data: bytes, cut: int) -> None:
     packed = io.BytesIO(PACKS[suffix](data))
     unpack = unpacking_of(packed.getvalue()[:6])
     assert unpack is not None
@@ -116,7 +116,7 @@ def test_pieces_cut_anywhere_unpack_to_what_was_packed(suffix: str, data: bytes,
 
 @each_packing
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255))
-def test_no_flipped_byte_ends_in_another_error(suffix: str, at: int, flip: int) -> None:
+def test_no_flipped_byte_raises_an_unexpected_error(suffix: str, at: int, flip: int) -> None:
     packed = bytearray(PACKS[suffix](b"some text, " * 50))
     unpack = unpacking_of(bytes(packed[:6]))
     assert unpack is not None

@@ -38,11 +38,11 @@ ROW: dict[str, Any] = {
         ("tags[", None),
     ],
 )
-def test_a_path_leads_to_a_value_and_a_name_that_is_there_goes_before_it(path: str, value: Any) -> None:
+def test_a_path_leads_to_a_value_but_an_existing_field_name_takes_precedence(path: str, value: Any) -> None:
     assert value_at(ROW, path) == value
 
 
-def test_null_is_there_and_a_name_that_is_nowhere_is_not() -> None:
+def test_null_counts_as_present_and_a_missing_name_does_not() -> None:
     assert [is_there(ROW, path) for path in ("doc.empty", "none[]", "doc.gone", "messages[].gone", "x")] == [
         True,
         True,
@@ -57,7 +57,7 @@ def test_the_paths_of_rows_are_listed_with_their_lists() -> None:
     assert paths_of(rows) == ["a", "a.b", "t", "t[]", "m", "m[].c"]
 
 
-def test_a_text_and_an_id_are_read_by_their_paths(read: Any) -> None:
+def test_the_text_and_the_id_are_read_by_their_paths(read: Any) -> None:
     rows = read(
         '{"meta": {"id": 7}, "doc": {"title": "T", "body": "B"}, "tags": ["x", "y"]}\n{"doc": {"body": "C"}}\n'
         '{"meta": {"id": 8}, "doc": {"body": 5}}\n',
@@ -68,7 +68,7 @@ def test_a_text_and_an_id_are_read_by_their_paths(read: Any) -> None:
     assert [row.kind for row in rows[1:]] == ["missing_id", "text_not_a_string"]
 
 
-def test_a_list_that_is_named_without_brackets_is_rejected_with_the_path_that_joins_it(read: Any) -> None:
+def test_a_list_named_without_brackets_is_rejected_with_the_path_that_joins_it(read: Any) -> None:
     (row,) = read('{"tags": ["x", "y"]}\n', text_fields=("tags",))
     assert row.message == "the field 'tags' is a list, not a string; --text-field 'tags[]' joins it"
 
@@ -76,7 +76,7 @@ def test_a_list_that_is_named_without_brackets_is_rejected_with_the_path_that_jo
 @pytest.mark.parametrize(
     ("asked", "likely"), [("doc.titel", "doc.title"), ("dco", "doc"), ("tagz[]", "tags[]"), ("tags[].x", None)]
 )
-def test_a_misspelt_path_is_refused_with_the_likely_one(read: Any, asked: str, likely: str | None) -> None:
+def test_a_misspelt_path_is_refused_with_a_suggestion(read: Any, asked: str, likely: str | None) -> None:
     with pytest.raises(UsageError, match="there is no field") as caught:
         read('{"doc": {"title": "T"}, "tags": ["x"]}\n', text_fields=(asked,))
     assert caught.value.hint is not None
@@ -84,12 +84,12 @@ def test_a_misspelt_path_is_refused_with_the_likely_one(read: Any, asked: str, l
     assert "fields are 'doc', 'tags'" in caught.value.hint
 
 
-def test_a_field_that_only_late_rows_have_is_no_misspelling(read: Any) -> None:
+def test_a_field_that_only_late_rows_have_is_not_taken_for_a_misspelling(read: Any) -> None:
     rows = read('{"a": "x"}\n' * 150 + '{"a": "x", "late": "y"}\n', text_fields=("a", "late"))
     assert rows[-1].text == "x\n\ny"
 
 
-def test_a_name_with_a_comma_in_it_goes_before_two_names(read: Any) -> None:
+def test_a_field_name_with_a_comma_takes_precedence_over_two_names(read: Any) -> None:
     row = '{"Title, long": "T", "Title": "t", "long": "l"}\n'
     assert [one.text for one in read(row, text_fields=("Title, long",))] == ["T"]
     assert [one.text for one in read(row, text_fields=("Title,long",))] == ["t\n\nl"]

@@ -1,4 +1,4 @@
-"""What holds for all inputs, as far as hypothesis can find."""
+"""Properties of all inputs, checked with hypothesis."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def read_file(content: bytes, name: str, **options: Any) -> list[Item]:
 
 
 @given(st.lists(st.fixed_dictionaries({"id": ids, "text": texts, "more": json_values})))
-def test_what_json_writes_is_read_back(rows: list[dict[str, Any]]) -> None:
+def test_json_output_is_read_back(rows: list[dict[str, Any]]) -> None:
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     read = read_file(content, "in.jsonl", text_fields=("text",))
     assert [row.fields for row in read if isinstance(row, Row)] == rows
@@ -61,7 +61,7 @@ def test_what_json_writes_is_read_back(rows: list[dict[str, Any]]) -> None:
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([",", ";", "\t"]),
 )
-def test_what_the_csv_module_writes_is_read_back(
+def test_csv_module_output_is_read_back(
     rows: list[tuple[str, str]], quoting: Any, line_end: str, delimiter: str
 ) -> None:
     # Python 3.11's csv does not quote a carriage return before a plain newline, which then reads as a line end.
@@ -93,7 +93,7 @@ def test_quoted_tsv_without_newlines_is_read_back(rows: list[tuple[str, str]]) -
 @given(jumble, st.sampled_from(["in.jsonl", "in.csv", "in.tsv", "in.jsonl.gz"]), st.integers(1, 40))
 @example(b'id,text\n"', "in.csv", 40)
 @example(b"\x1f\x8b", "in.csv", 40)
-def test_no_bytes_do_harm(content: bytes, name: str, limit: int) -> None:
+def test_arbitrary_bytes_do_no_harm(content: bytes, name: str, limit: int) -> None:
     try:
         rows = read_file(content, name, text_fields=("text",), max_row_bytes=limit)
     except UsageError:
@@ -104,12 +104,12 @@ def test_no_bytes_do_harm(content: bytes, name: str, limit: int) -> None:
 
 
 @given(jumble, st.sampled_from(["in.csv", "in.tsv"]), st.integers(1, 40))
-def test_no_bytes_below_a_header_do_harm(content: bytes, name: str, limit: int) -> None:
+def test_arbitrary_bytes_below_a_header_do_no_harm(content: bytes, name: str, limit: int) -> None:
     header = b"id,text\n" if name == "in.csv" else b"id\ttext\n"
     try:
         rows = read_file(header + content, name, max_row_bytes=max(limit, len(header)))
     except UsageError as refused:
-        assert "--encoding" in (refused.hint or ""), "most of it is in another encoding"  # noqa: PT017 - a refusal is one of two right outcomes
+        assert "--encoding" in (refused.hint or ""), "most of it is in another encoding"  # noqa: PT017 - a refusal is one of two valid outcomes
         return
     assert [row.index for row in rows] == list(range(len(rows)))
     lines = content.count(b"\n") + 1
@@ -117,7 +117,7 @@ def test_no_bytes_below_a_header_do_harm(content: bytes, name: str, limit: int) 
 
 
 @given(jumble, st.integers(1, 7), st.integers(1, 50))
-def test_lines_do_not_depend_on_how_the_stream_is_cut(content: bytes, size: int, limit: int) -> None:
+def test_lines_do_not_depend_on_chunking(content: bytes, size: int, limit: int) -> None:
     cut = [content[at : at + size] for at in range(0, len(content), size)]
     whole = [line for block in line_blocks(iter([content]), limit) for line in block]
     assert [line for block in line_blocks(iter(cut), limit) for line in block] == whole
@@ -128,7 +128,7 @@ def test_lines_do_not_depend_on_how_the_stream_is_cut(content: bytes, size: int,
 
 @pytest.mark.parametrize("file_format", ["csv", "tsv"])
 @given(content=jumble, size=st.integers(1, 7))
-def test_records_do_not_depend_on_how_the_stream_is_cut(file_format: str, content: bytes, size: int) -> None:
+def test_records_do_not_depend_on_chunking(file_format: str, content: bytes, size: int) -> None:
     content = (b"id,text\n" if file_format == "csv" else b"id\ttext\n") + content
 
     def rows_of(chunks: list[bytes]) -> list[Parsed | Unread]:

@@ -1,4 +1,4 @@
-"""The text is found by what is in the fields: the longest prose, with the title above it."""
+"""The text is found by the contents of the fields: the longest prose, with the title above it."""
 
 import json
 from typing import Any
@@ -52,13 +52,13 @@ def chosen(tmp_path: Any) -> Any:
         ({"message": "ok", "text": "no"}, ("text",)),
     ],
 )
-def test_the_longest_prose_wins_and_titles_go_in_front(
+def test_the_longest_prose_is_chosen_and_titles_go_in_front(
     chosen: Any, row: dict[str, Any], texts: tuple[str, ...], kind: str
 ) -> None:
     assert chosen([row], as_csv=kind == "csv").text_fields == texts
 
 
-def test_values_that_come_again_and_again_are_labels(chosen: Any) -> None:
+def test_repeated_values_are_taken_as_labels(chosen: Any) -> None:
     rows = [
         {"department": "Customer care and returns of the north of the country", "said": f"{n} {SHORT}"}
         for n in range(9)
@@ -66,19 +66,19 @@ def test_values_that_come_again_and_again_are_labels(chosen: Any) -> None:
     assert chosen(rows).text_fields == ("said",)
 
 
-def test_rows_with_fields_of_their_own_have_all_of_them(chosen: Any) -> None:
+def test_rows_with_different_fields_keep_all_of_them(chosen: Any) -> None:
     rows = [{"id": 1, "comment": LONG}, {"id": 2, "review": OTHER}, {"id": 3, "note": SHORT + " again"}]
     choice = chosen(rows)
     assert (set(choice.text_fields), choice.id_field) == ({"comment", "review", "note"}, "id")
 
 
-def test_a_field_beside_the_text_does_not_join_it_where_one_row_lacks_the_text(chosen: Any) -> None:
+def test_a_second_field_is_not_joined_if_some_row_lacks_the_text(chosen: Any) -> None:
     rows = [{"body": LONG, "agent_remark": OTHER[:40]}] * 3 + [{"body": "", "agent_remark": OTHER[:40]}]
     assert chosen([dict(row) for row in rows]).text_fields == ("body",)
 
 
 @pytest.mark.parametrize("names", [("pros", "cons"), ("text_de", "text_en"), ("premise", "hypothesis")])
-def test_two_fields_that_are_as_likely_are_refused_with_what_to_say(chosen: Any, names: tuple[str, str]) -> None:
+def test_two_equally_likely_fields_are_refused_with_the_option_to_use(chosen: Any, names: tuple[str, str]) -> None:
     one, other = names
     with pytest.raises(UsageError, match="could each be the text; nothing was sent") as caught:
         chosen([{one: LONG, other: OTHER}])
@@ -87,11 +87,11 @@ def test_two_fields_that_are_as_likely_are_refused_with_what_to_say(chosen: Any,
     )
 
 
-def test_where_only_a_path_leads_to_prose_the_refusal_names_it(chosen: Any) -> None:
+def test_if_only_a_path_leads_to_prose_the_error_names_it(chosen: Any) -> None:
     with pytest.raises(UsageError, match="no field looks like the text") as caught:
         chosen([{"id": 1, "doc": {"body": LONG}}])
     assert "'doc.body'" in (caught.value.hint or "")
 
 
-def test_a_sample_of_the_first_document_goes_with_the_choice(chosen: Any) -> None:
+def test_the_choice_includes_an_excerpt_of_the_first_document(chosen: Any) -> None:
     assert chosen([{"id": 1, "text": ""}, {"id": 2, "text": LONG}]).sample == LONG

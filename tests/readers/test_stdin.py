@@ -20,16 +20,16 @@ from pathlib import Path
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs, spooled
 options = ReaderOptions(input_format=sys.argv[2] or None)
 (item,) = resolve_inputs(["-"], options)
-def tell(choice):
+def announce(choice):
     print(choice.text_fields, flush=True)
-for row in read_rows([spooled(item, Path(sys.argv[1]))], options, on_fields=tell):
+for row in read_rows([spooled(item, Path(sys.argv[1]))], options, on_fields=announce):
     print(row.index, row.place, getattr(row, "text", None) or row.kind, flush=True)
 """
 
 
 @contextmanager
 def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """A process that tells the rows of its standard input, as soon as they come."""
+    """A process that prints the rows of its standard input as soon as they arrive."""
     with subprocess.Popen(
         [sys.executable, "-c", READER, str(spool), input_format], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -39,7 +39,7 @@ def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[byt
 
 @contextmanager
 def given(content: bytes) -> Iterator[None]:
-    """The content on a pipe that is this process's standard input."""
+    """The content on a pipe as this process's standard input."""
     before = os.dup(0)
     end, start = os.pipe()
     os.dup2(end, 0)
@@ -60,7 +60,7 @@ def write_all(file: int, content: bytes) -> None:
 
 
 def rows_read(content: bytes, spool: Path, input_format: str | None = None) -> list[str]:
-    """What `READER` prints, given the content."""
+    """The output of `READER` for the content."""
     options = ReaderOptions(input_format=input_format)
     lines: list[str] = []
     with given(content):
@@ -94,7 +94,7 @@ def _line(row: Row | Rejection) -> str:
         (b"[1]\n", ["not_an_object"]),
     ],
 )
-def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
+def test_the_first_bytes_determine_the_format_and_the_copy_gives_the_same_rows(
     tmp_path: Path, content: bytes, texts: list[str]
 ) -> None:
     spool = tmp_path / "stdin"
@@ -105,7 +105,7 @@ def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
     assert spool.read_bytes() == content
 
 
-def test_a_format_that_was_asked_for_is_not_sniffed(tmp_path: Path) -> None:
+def test_a_requested_format_is_not_sniffed(tmp_path: Path) -> None:
     spool = tmp_path / "stdin"
     assert rows_read(b"{x},text\n1,a\n", spool, "csv") == ["('text',)", "0 <stdin>:2 a"]
     assert copied(spool, "csv") == ["0 <stdin>:2 a"]
@@ -122,7 +122,7 @@ def test_the_copy_is_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [b"", b"id,text\n", b"id\ttext\n"])
-def test_a_row_is_given_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -> None:
+def test_a_row_is_yielded_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -> None:
     with reader(tmp_path / "stdin") as process:
         assert process.stdin
         assert process.stdout
@@ -147,9 +147,7 @@ def test_a_row_is_given_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -
         (gzip.compress(b"text\na\n", mtime=0)[:-3], ["0 <stdin>:2 a"]),
     ],
 )
-def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
-    tmp_path: Path, content: bytes, whole: list[str]
-) -> None:
+def test_the_complete_rows_of_an_unfinished_copy_are_read(tmp_path: Path, content: bytes, whole: list[str]) -> None:
     spool = tmp_path / "stdin"
     with reader(spool) as process:
         assert process.stdin
@@ -158,11 +156,11 @@ def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
         process.stdin.flush()
         part = tmp_path / "stdin.part"
         wait_until(lambda: part.exists() and part.read_bytes() == content)
-    assert not spool.exists(), "a copy that is not whole does not look as if it were"
+    assert not spool.exists(), "an unfinished copy is not taken for a complete one"
     assert copied(spool, "jsonl" if content.startswith(b"{") else "csv") == whole
 
 
-def test_a_new_copy_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
+def test_a_new_copy_replaces_an_old_one(tmp_path: Path) -> None:
     rows_read(b'{"text": "old"}\n{"text": "old"}\n', tmp_path / "stdin")
     rows_read(b'{"text": "new"}\n', tmp_path / "stdin")
     assert copied(tmp_path / "stdin") == ["0 <stdin>:1 new"]
@@ -181,7 +179,7 @@ def test_standard_input_is_counted_only_from_its_copy(tmp_path: Path) -> None:
     assert count_rows([from_spool(spool, options)], options) == 2
 
 
-def test_a_copy_that_cannot_be_written_stops_the_reading(tmp_path: Path) -> None:
+def test_reading_stops_if_the_copy_cannot_be_written(tmp_path: Path) -> None:
     with reader(tmp_path / "gone" / "stdin") as process:
         process.communicate(b'{"text": "a"}\n')
         assert process.returncode == 1

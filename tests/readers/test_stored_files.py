@@ -1,4 +1,4 @@
-"""A file in a bucket comes whole or not at all, also where its connections are lost or another file takes its place."""
+"""A file in a bucket is downloaded completely or not at all, even if connections are lost or the file is replaced."""
 
 import ssl
 import sys
@@ -31,12 +31,12 @@ def fetch(server: FileServer, file: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def started(file: Path, size: int, tag: str) -> None:
-    """What a killed program has left."""
+    """The partial download that a killed program left."""
     file.with_name("spool.part").write_bytes(BODY[:size])
     file.with_name("spool.part.json").write_text(f'{{"etag": "\\"{tag}\\"", "size": {len(BODY)}}}')
 
 
-def test_lost_connections_are_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_resumes_after_lost_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def script(asked: Asked) -> Reply:
         return ranged(BODY, asked, version("1"), cut=1_200_000 if len(server.asked) < 3 else None)
 
@@ -45,7 +45,7 @@ def test_lost_connections_are_taken_up(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "spool").read_bytes() == BODY
 
 
-def test_a_part_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partial_download_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started(tmp_path / "spool", 2_000_000, "1")
     with serving(lambda asked: ranged(BODY, asked, version("1"))) as server:
         fetch(server, tmp_path / "spool", monkeypatch)
@@ -54,7 +54,7 @@ def test_a_part_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (tmp_path / "spool").read_bytes() == BODY
 
 
-def test_a_part_of_another_file_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partial_download_of_another_file_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def script(asked: Asked) -> Reply:
         if asked.headers.get("If-Match", '"2"') != '"2"':
             return Reply(status=412)
@@ -67,7 +67,7 @@ def test_a_part_of_another_file_is_not(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(path.name for path in tmp_path.iterdir()) == ["spool", "spool.json"]
 
 
-def test_a_file_that_is_replaced_meanwhile_is_fetched_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_replaced_during_the_download_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def script(asked: Asked) -> Reply:
         if len(server.asked) == 1:
             return ranged(BODY, asked, version("1"), cut=1_200_000)
@@ -80,7 +80,7 @@ def test_a_file_that_is_replaced_meanwhile_is_fetched_anew(tmp_path: Path, monke
     assert (tmp_path / "spool").read_bytes() == BODY[::-1]
 
 
-def test_without_the_extra_the_command_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "obstore"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "obstore", None)
@@ -90,7 +90,7 @@ def test_without_the_extra_the_command_that_installs_it_is_said(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE"])
-def test_own_authorities_vouch_for_a_store(
+def test_a_custom_ca_bundle_is_used_for_the_store(
     tmp_path: Path, certificate: Path, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -105,7 +105,7 @@ def test_own_authorities_vouch_for_a_store(
 
 
 @pytest.mark.parametrize(("name", "message"), [("none.pem", "No such file"), ("empty.pem", "no certificate")])
-def test_authorities_that_are_none_are_refused(
+def test_an_invalid_ca_bundle_is_refused(
     tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty.pem").write_text("nothing\n")

@@ -23,11 +23,11 @@ def some_rows(count: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["in.jsonl.gz", "in.jsonl"])
-def test_gzip_shows_in_the_content(read: Any, name: str) -> None:
+def test_gzip_is_detected_from_the_content(read: Any, name: str) -> None:
     assert [row.text for row in read(gzip.compress(b'{"text": "a"}\n'), name)] == ["a"]
 
 
-def test_a_file_named_gz_may_have_been_unpacked(read: Any) -> None:
+def test_a_file_named_gz_may_be_uncompressed(read: Any) -> None:
     assert [row.text for row in read(b'{"text": "a"}\n', "in.jsonl.gz")] == ["a"]
 
 
@@ -36,7 +36,7 @@ def test_gzip_members_and_padding_are_read_as_one_stream(read: Any) -> None:
     assert [row.text for row in read(packed, "in.jsonl.gz")] == ["a", "b"]
 
 
-def test_well_packed_gzip_is_unpacked_piece_by_piece(read: Any) -> None:
+def test_highly_compressed_gzip_is_unpacked_in_pieces(read: Any) -> None:
     packed = gzip.compress(b'{"text": "' + b"a" * 5_000_000 + b'"}\n{"text": "b"}\n')
     assert [len(row.text) for row in read(packed, "in.jsonl.gz")] == [5_000_000, 1]
     assert [row.kind for row in read(packed, "in.jsonl.gz", max_row_bytes=1000)[:1]] == ["too_large"]
@@ -54,7 +54,7 @@ def test_truncated_gzip_gives_the_rows_before_and_one_rejection(read: Any, kept:
 
 
 @pytest.mark.parametrize("cut", range(1, 33))
-def test_gzip_cut_short_anywhere_is_told(read: Any, cut: int) -> None:
+def test_gzip_truncated_anywhere_is_reported(read: Any, cut: int) -> None:
     rows = read(gzip.compress(b'{"text": "a"}\n')[:-cut], "in.jsonl.gz")
     assert isinstance(rows[-1], Rejection)
 
@@ -69,35 +69,35 @@ def test_damaged_gzip_gives_rows_before_and_one_rejection(read: Any) -> None:
     assert len(rows) > 2000
 
 
-def test_a_wrong_checksum_is_told(read: Any) -> None:
+def test_a_wrong_checksum_is_reported(read: Any) -> None:
     packed = bytearray(gzip.compress(b'{"text": "a"}\n'))
     packed[-6] ^= 1
     assert [getattr(row, "kind", "row") for row in read(bytes(packed), "in.jsonl.gz")][-1] == "bad_gzip"
 
 
-def test_other_data_behind_gzip_is_told(read: Any) -> None:
+def test_data_after_the_gzip_stream_is_reported(read: Any) -> None:
     first, second = read(gzip.compress(b'{"text": "a"}\n') + b"more", "in.jsonl.gz")
     assert (first.text, second.kind) == ("a", "bad_gzip")
 
 
-def test_counting_finds_what_reading_gives_of_truncated_gzip(read: Any, tmp_path: Path) -> None:
+def test_counting_agrees_with_reading_for_truncated_gzip(read: Any, tmp_path: Path) -> None:
     for name in ("in.jsonl.gz", "in.csv.gz"):
         packed = gzip.compress(b"text\n" + some_rows(100).replace(b'"', b"").replace(b",", b""))
         rows = read(packed[:-500], name)
         assert count_rows(resolve_inputs([str(tmp_path / name)], ReaderOptions()), ReaderOptions()) == len(rows)
 
 
-def test_a_header_that_is_cut_off_is_told(read: Any) -> None:
+def test_a_truncated_header_is_reported(read: Any) -> None:
     (bad,) = read(gzip.compress(b"id,text\n1,a\n")[:12], "in.csv.gz")
     assert (bad.kind, bad.index, bad.place.line) == ("bad_gzip", 0, 1)
 
 
-def test_a_byte_order_mark_is_taken_off_at_the_start_only(read: Any) -> None:
+def test_a_byte_order_mark_is_removed_only_at_the_start(read: Any) -> None:
     first, second = read(b'\xef\xbb\xbf{"text": "a"}\n\xef\xbb\xbf{"text": "b"}\n')
     assert (first.text, second.kind) == ("a", "bad_json")
 
 
-def test_a_packed_byte_order_mark_is_taken_off(read: Any) -> None:
+def test_a_byte_order_mark_inside_gzip_is_removed(read: Any) -> None:
     assert [row.text for row in read(gzip.compress(b"\xef\xbb\xbftext\na\n"), "in.csv.gz")] == ["a"]
 
 
@@ -129,13 +129,13 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(b'{"text": "a"}\n' * 100)
     with path.open("r+b") as growing:
-        growing.truncate(2**40)  # a hole that nothing could read to its end
+        growing.truncate(2**40)  # a hole too large to read to its end
     rows = read_rows(resolve_inputs([str(path)], ReaderOptions()), ReaderOptions())
     assert next(rows).index == 0
 
 
 def peak_bytes_of_reading(path: Path, **options: Any) -> int:
-    """The most memory that the rows of a file take while they pass by."""
+    """Peak memory of reading the rows of a file."""
     reading = ReaderOptions(**options)
     inputs = resolve_inputs([str(path)], reading)
     tracemalloc.start()
@@ -156,13 +156,13 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, name: str, header: b
 
 
 @pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
-def test_a_row_over_the_limit_takes_no_more_memory_than_the_limit(tmp_path: Path, name: str) -> None:
+def test_a_row_over_the_limit_uses_no_more_memory_than_the_limit(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"text\n" + b"x" * 20_000_000)
     assert peak_bytes_of_reading(path, max_row_bytes=500_000) < 3_000_000
 
 
-def test_a_pipe_that_is_not_blocking_is_waited_for() -> None:
+def test_a_non_blocking_pipe_is_waited_for() -> None:
     out, into = os.pipe()
     os.set_blocking(out, False)
     with os.fdopen(out, "rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:

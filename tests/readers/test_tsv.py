@@ -21,17 +21,17 @@ from llmbatch.core.rows import Rejection
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_quotes_are_text_unless_they_hold_a_whole_cell(read: Any, cell: str, text: str, end: str) -> None:
+def test_quotes_are_text_unless_they_enclose_a_whole_cell(read: Any, cell: str, text: str, end: str) -> None:
     rows = read(end.join(["id\ttext\tlang", f"1\t{cell}\ten", "2\tb\ten", ""]), "in.tsv")
     assert [(row.text, row.fields["lang"], row.place.line) for row in rows] == [(text, "en", 2), ("b", "en", 3)]
 
 
 @pytest.mark.parametrize("cell", ['"He said', '"Foo" bar', '"all"', '""'])
-def test_a_last_cell_with_quotes_takes_no_other_row_with_it(read: Any, cell: str) -> None:
+def test_a_last_cell_with_quotes_loses_no_other_row(read: Any, cell: str) -> None:
     assert [row.id for row in read(f"text\tid\nx\t{cell}\ny\t2\n", "in.tsv")][1] == "2"
 
 
-def test_a_tab_stands_between_cells_where_the_count_is_right_so(read: Any) -> None:
+def test_a_tab_in_quotes_separates_cells_if_that_gives_the_right_count(read: Any) -> None:
     (row,) = read('text\tnote\n"Foo\tbar"\n', "in.tsv")
     assert dict(row.fields) == {"text": '"Foo', "note": 'bar"'}
 

@@ -1,4 +1,4 @@
-"""The ways to a web server: proxies, certificates, addresses as people write them."""
+"""Access to web servers: proxies, certificates, and addresses as users write them."""
 
 import ssl
 from pathlib import Path
@@ -25,7 +25,7 @@ def proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_a_proxy_of_the_environment_is_asked(tmp_path: Path, proxies: pytest.MonkeyPatch) -> None:
+def test_a_proxy_from_the_environment_is_used(tmp_path: Path, proxies: pytest.MonkeyPatch) -> None:
     with serving(lambda _: Reply(b"text\n")) as proxy:
         proxies.setenv("HTTP_PROXY", f"http://ann:hunter2@127.0.0.1:{proxy.port}")
         fetch("http://docs.example/a.jsonl?x=1", tmp_path / "spool")
@@ -37,14 +37,14 @@ def test_a_proxy_of_the_environment_is_asked(tmp_path: Path, proxies: pytest.Mon
         assert len(proxy.asked) == 1
 
 
-def test_a_proxy_that_wants_a_password_is_one_line(tmp_path: Path, proxies: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_requires_a_password_is_a_one_line_error(tmp_path: Path, proxies: pytest.MonkeyPatch) -> None:
     with serving(lambda _: Reply(status=407)) as proxy:
         proxies.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(UsageError, match="proxy authentication required"):
             fetch("http://docs.example/a.jsonl", tmp_path / "spool")
 
 
-def test_certificates_are_those_of_the_system_or_of_a_variable(
+def test_certificates_come_from_the_system_or_an_environment_variable(
     tmp_path: Path, certificate: Path, proxies: pytest.MonkeyPatch
 ) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -74,14 +74,14 @@ def test_certificates_are_those_of_the_system_or_of_a_variable(
         ("", "/"),
     ],
 )
-def test_addresses_are_asked_for_as_browsers_do(tmp_path: Path, address: str, path: str) -> None:
+def test_addresses_are_encoded_as_browsers_do(tmp_path: Path, address: str, path: str) -> None:
     with serving(lambda _: Reply(b"text\n")) as server:
         fetch(server.url(address), tmp_path / "spool")
     assert [asked.path for asked in server.asked] == [path]
 
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid/a", "http://[::1/a", "http://host:port/a", "http:///a"])
-def test_an_address_of_nothing_is_one_line(tmp_path: Path, url: str, proxies: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_an_invalid_address_is_a_one_line_error(tmp_path: Path, url: str, proxies: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     with pytest.raises(UsageError):
         fetch(url, tmp_path / "spool")
 
@@ -104,6 +104,6 @@ def test_an_address_of_nothing_is_one_line(tmp_path: Path, url: str, proxies: py
         ),
     ],
 )
-def test_a_name_says_what_is_wanted_and_not_who_may_have_it(url: str, name: str) -> None:
+def test_a_displayed_address_contains_no_credentials(url: str, name: str) -> None:
     assert parse_remote(url).name == name
     assert parse_remote(url).url.partition("?")[2] == url.partition("#")[0].partition("?")[2]

@@ -1,4 +1,4 @@
-"""Spreadsheets: what people see in the first sheet."""
+"""Spreadsheets: the displayed values of the first sheet."""
 
 import gzip
 import io
@@ -38,13 +38,13 @@ TICKETS: list[list[Any]] = [
 
 
 @pytest.mark.parametrize("name", ["in.xlsx", "in.xlsm", "in.bin.xlsx.gz"])
-def test_cells_have_the_types_that_people_see(read: Any, name: str) -> None:
+def test_cells_have_the_types_that_are_displayed(read: Any, name: str) -> None:
     (row,) = read(workbook(("Tickets", TICKETS)), name)
     assert (row.id, row.text) == (1, "It is broken.")
     assert row.fields == {"id": 1, "text": "It is broken.", "opened": "2024-05-01", "amount": 1.5, "done": True}
 
 
-def test_the_first_sheet_that_is_not_hidden_is_read(read: Any) -> None:
+def test_the_first_visible_sheet_is_read(read: Any) -> None:
     sheets: tuple[tuple[str, list[list[Any]]], ...] = (
         ("Lookup", [["text"], ["no"]]),
         ("Tickets", TICKETS),
@@ -54,11 +54,11 @@ def test_the_first_sheet_that_is_not_hidden_is_read(read: Any) -> None:
     assert row.text == "It is broken."
 
 
-def test_warnings_of_the_library_are_hidden_without_a_filter_that_stays(read: Any) -> None:
+def test_library_warnings_are_suppressed_without_a_lasting_filter(read: Any) -> None:
     book = openpyxl.Workbook()
     book.active.append(["id", "text", "opened"])
     book.active.append([1, "It is broken.", 10**10])
-    book.active["C2"].number_format = "yyyy-mm-dd"  # beyond all dates, of which openpyxl warns
+    book.active["C2"].number_format = "yyyy-mm-dd"  # out of range for dates, so openpyxl warns
     file = io.BytesIO()
     book.save(file)
     before = list(warnings.filters)
@@ -67,7 +67,7 @@ def test_warnings_of_the_library_are_hidden_without_a_filter_that_stays(read: An
     assert list(warnings.filters) == before
 
 
-def test_the_sheets_that_are_not_read_are_named() -> None:
+def test_unread_sheets_are_named() -> None:
     content = workbook(("Tickets", TICKETS), ("Notes", []), ("Old", []))
     records = EXCEL.read(Content("in.xlsx", iter([content])), ReaderOptions())
     assert records.findings == ("sheet 'Tickets', not 'Notes', 'Old'",)
@@ -107,7 +107,7 @@ def test_skipped_lines_and_no_header(read: Any) -> None:
     ("name", "content"),
     [("in.xlsx", b"id,text\n1,a\n"), ("in.xls", b"<table></table>"), ("in.xlsx", b""), ("in.ods", b"PK")],
 )
-def test_what_is_no_workbook_is_refused(read: Any, name: str, content: bytes) -> None:
+def test_a_file_that_is_not_a_workbook_is_refused(read: Any, name: str, content: bytes) -> None:
     with pytest.raises(UsageError, match=rf"{name}: cannot be read as a workbook"):
         read(content, name)
 
@@ -127,7 +127,7 @@ MANIFEST = f"""<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocumen
 
 
 @pytest.mark.parametrize("name", ["in.ods", "in.ods.gz"])
-def test_a_sheet_of_libreoffice_is_read(read: Any, name: str) -> None:
+def test_a_libreoffice_sheet_is_read(read: Any, name: str) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("mimetype", ODS_TYPE)
@@ -137,7 +137,7 @@ def test_a_sheet_of_libreoffice_is_read(read: Any, name: str) -> None:
     assert (row.id, row.text) == (7, "It is broken.")
 
 
-def test_a_row_that_is_too_long_is_its_own_rejection(read: Any) -> None:
+def test_a_row_that_is_too_long_is_one_rejection(read: Any) -> None:
     found = read(workbook(("S", [["text"], ["x" * 500], ["ok"]])), "in.xlsx", max_row_bytes=200)
     assert [getattr(row, "kind", "row") for row in found] == ["too_large", "row"]
 
@@ -154,7 +154,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=5))
-def test_what_a_program_writes_comes_back(rows: list[tuple[Any, ...]]) -> None:
+def test_written_workbooks_are_read_back(rows: list[tuple[Any, ...]]) -> None:
     content = workbook(("S", [["a", "b", "c"], *map(list, rows)]))
     records = EXCEL.read(Content("in.xlsx", iter([content])), ReaderOptions())
     found = [tuple(record[2].values()) for record in records.items if isinstance(record, tuple)]

@@ -26,7 +26,7 @@ each_method = pytest.mark.parametrize("method", METHODS)
 
 
 class Pipe:
-    """Where nothing is seen of but what was written."""
+    """An unseekable stream that only collects what is written."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -39,7 +39,7 @@ class Pipe:
 
 
 def zipped(files: dict[str, bytes], method: str = "deflate", *, is_streamed: bool = False) -> bytes:
-    """An archive; streamed as one is that was written into a pipe, with sizes behind the data."""
+    """An archive; if streamed, written as into a pipe, with sizes after the data."""
     file: Any = Pipe() if is_streamed else io.BytesIO()
     with zipfile.ZipFile(file, "w", METHODS[method]) as archive:
         for name, data in files.items():
@@ -50,7 +50,7 @@ def zipped(files: dict[str, bytes], method: str = "deflate", *, is_streamed: boo
 @each_method
 @pytest.mark.parametrize("name", ["in.jsonl.zip", "in.zip", "in.jsonl", "in.csv"])
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_the_only_file_is_read_whatever_the_archive_is_called(
+def test_the_only_file_is_read_whatever_the_archives_name(
     read: Any, method: str, name: str, *, is_streamed: bool
 ) -> None:
     content = b"text\n" + b"a\n" * 3 if name == "in.csv" else ROW * 3
@@ -58,7 +58,7 @@ def test_the_only_file_is_read_whatever_the_archive_is_called(
     assert kinds(read(packed, name)) == ["row"] * 3
 
 
-def test_folders_and_what_systems_add_are_no_files_of_the_archive(read: Any) -> None:
+def test_folders_and_system_files_in_an_archive_are_ignored(read: Any) -> None:
     files = {"data/": b"", "data/in.csv": b"text\na\n", "__MACOSX/data/._in.csv": b"x", "data/.DS_Store": b"x"}
     assert kinds(read(zipped(files), "in.zip")) == ["row"]
 
@@ -83,7 +83,7 @@ def test_an_encrypted_file_is_refused(read: Any) -> None:
 
 
 @pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (14, "LZMA"), (1, "method 1")])
-def test_another_method_is_refused_by_its_name(read: Any, method: int, name: str) -> None:
+def test_an_unsupported_compression_method_is_refused_by_name(read: Any, method: int, name: str) -> None:
     packed = bytearray(zipped({"in.csv": b"text\na\n"}))
     packed[8:10] = struct.pack("<H", method)
     with pytest.raises(UsageError, match=f"compressed with {name}, which is not supported"):
@@ -93,7 +93,7 @@ def test_another_method_is_refused_by_its_name(read: Any, method: int, name: str
 @each_method
 @pytest.mark.parametrize("is_streamed", [False, True])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
-def test_a_cut_archive_gives_the_rows_before_and_one_rejection(
+def test_a_truncated_archive_gives_the_rows_before_and_one_rejection(
     read: Any, method: str, kept: float, *, is_streamed: bool
 ) -> None:
     packed = zipped({"in.jsonl": some_rows(5000)}, method, is_streamed=is_streamed)
@@ -102,12 +102,12 @@ def test_a_cut_archive_gives_the_rows_before_and_one_rejection(
     assert (last.kind, "ends too early" in last.message) == ("bad_packing", True)
 
 
-def test_data_that_does_not_fit_its_checksum_is_reported_behind_its_rows(read: Any) -> None:
+def test_a_checksum_mismatch_is_reported_after_the_rows(read: Any) -> None:
     packed = zipped({"in.jsonl": ROW * 2}, "stored").replace(b'"a"', b'"b"')
     assert kinds(read(packed, "in.jsonl.zip")) == ["row", "row", "bad_packing"]
 
 
-def test_a_file_beyond_the_sizes_of_old_archives_is_read(read: Any) -> None:
+def test_a_zip64_file_is_read(read: Any) -> None:
     file = io.BytesIO()
     with (
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
@@ -118,17 +118,17 @@ def test_a_file_beyond_the_sizes_of_old_archives_is_read(read: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["in.jsonl.gz.gz", "in.jsonl.zip.gz", "in.jsonl.gz"])
-def test_what_is_packed_twice_is_unpacked_twice(read: Any, name: str) -> None:
+def test_doubly_compressed_files_are_unpacked_twice(read: Any, name: str) -> None:
     inner = zipped({"in.jsonl": ROW * 3}) if ".zip" in name else gzip.compress(ROW * 3)
     assert kinds(read(gzip.compress(inner), name)) == ["row"] * 3
 
 
-def test_a_cut_packing_around_an_archive_is_one_rejection(read: Any) -> None:
+def test_truncated_compression_around_an_archive_is_one_rejection(read: Any) -> None:
     packed = gzip.compress(zipped({"in.jsonl": some_rows(5000)}, "stored"))
     assert kinds(read(packed[: len(packed) // 2], "in.jsonl.zip.gz")) == ["bad_gzip"]
 
 
-def test_what_is_packed_without_end_is_refused(read: Any) -> None:
+def test_endlessly_nested_compression_is_refused(read: Any) -> None:
     packed = ROW
     for _ in range(4):
         packed = gzip.compress(packed)
@@ -136,7 +136,7 @@ def test_what_is_packed_without_end_is_refused(read: Any) -> None:
         read(packed, "in.jsonl.gz")
 
 
-def test_archives_of_a_folder_are_inputs_where_their_file_is_one(tmp_path: Path) -> None:
+def test_archives_in_a_folder_are_inputs_if_their_member_is_one(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"in.csv": b"text\na\n"}))
     (tmp_path / "b.zip").write_bytes(zipped({"in.jpg": b"\xff"}))
     (tmp_path / "c.csv").write_text("text\nc\n")
@@ -145,7 +145,7 @@ def test_archives_of_a_folder_are_inputs_where_their_file_is_one(tmp_path: Path)
     assert count_rows(inputs, ReaderOptions()) == 2
 
 
-def test_the_whole_archive_is_what_an_input_is_known_by(tmp_path: Path) -> None:
+def test_an_inputs_identity_is_that_of_the_whole_archive(tmp_path: Path) -> None:
     path = tmp_path / "in.csv.zip"
     path.write_bytes(zipped({"in.csv": b"text\na\n"}))
     kept: dict[Input, WholeRead] = {}
@@ -156,7 +156,7 @@ def test_the_whole_archive_is_what_an_input_is_known_by(tmp_path: Path) -> None:
 
 @example(at=119, flip=105, is_streamed=True)  # a member without a name
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255), is_streamed=st.booleans())
-def test_no_flipped_byte_ends_in_another_error(at: int, flip: int, *, is_streamed: bool) -> None:
+def test_no_flipped_byte_raises_an_unexpected_error(at: int, flip: int, *, is_streamed: bool) -> None:
     packed = bytearray(zipped({"in.jsonl": b"some text, " * 50}, is_streamed=is_streamed))
     packed[at % len(packed)] ^= flip
     with suppress(BrokenStream, UsageError):
@@ -164,7 +164,7 @@ def test_no_flipped_byte_ends_in_another_error(at: int, flip: int, *, is_streame
 
 
 @given(data=st.binary(max_size=3000), cut=st.integers(1, 400), method=st.sampled_from(sorted(METHODS)))
-def test_pieces_cut_anywhere_unpack_to_what_was_packed(
+def test_chunks_split_anywhere_unpack_to_the_original(
     tmp_path_factory: Any, data: bytes, cut: int, method: str
 ) -> None:
     packed = zipped({"in.jsonl": data}, method)

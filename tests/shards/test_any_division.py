@@ -1,4 +1,4 @@
-"""However a run is divided, killed and divided anew: in the end it is the run that it would have been undivided."""
+"""However a run is divided, killed and redivided, its result equals that of the undivided run."""
 
 import shutil
 import threading
@@ -42,7 +42,7 @@ ROWS = 30
 
 @pytest.fixture(scope="module")
 def undivided(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run with texts that come twice, rows that cannot be read and a sample."""
+    """A run with duplicate texts, unreadable rows and a sample."""
     folder = tmp_path_factory.mktemp("undivided")
     rows: list[Any] = documents(ROWS)
     rows[7:7] = [rows[3], b"no JSON", {**rows[5], "id": 5}, {"id": "empty", "text": ""}]
@@ -53,9 +53,9 @@ def undivided(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @dataclass(frozen=True)
 class Session:
-    """One session on a shard, or on the whole run (`number` 0), which comes to an end after `answers` rows.
+    """One session on a shard, or on the whole run (`number` 0), which ends after `answers` rows.
 
-    Of these, the first `fails` fail. It is killed where it leaves a request in flight or half a line.
+    Of these, the first `fails` fail. It is killed if it leaves a request in flight or a torn line.
     """
 
     total: int
@@ -101,7 +101,7 @@ class Divided:
         record_whole(self.whole, self.record)
 
     def run(self, session: Session, name: str) -> None:
-        """A session as `classify` does it, up to its end or its kill."""
+        """A session like one of `classify`, until it ends or is killed."""
         if session.number == 0:
             with whole_locked(self.whole, lambda _: None):
                 self._work(self.whole, None, session, name)
@@ -120,7 +120,7 @@ class Divided:
 
     def _work(self, folder: RunFolder, shard: Shard | None, session: Session, name: str) -> None:
         record, sent = self.record.model_copy(update={"shard": shard}), SentLog(folder.sent_log)
-        self._check_what_was_lost(folder, sent)
+        self._check_lost_requests(folder, sent)
         ledger, _ = Ledger.open(folder.ledger, on_line=lambda *_: None)
         record.save(folder)
         sent.begin(ledger.size, name)
@@ -141,8 +141,8 @@ class Divided:
             with folder.ledger.open("ab") as file:
                 file.write(complete(self._line(left[0], fails=False))[: session.torn])
 
-    def _check_what_was_lost(self, folder: RunFolder, sent: SentLog) -> None:
-        """Lines that were taken over since are no answers to what a killed session has sent."""
+    def _check_lost_requests(self, folder: RunFolder, sent: SentLog) -> None:
+        """Lines that were taken over later do not answer requests that a killed session sent."""
         if (left := sent.leftovers()) is None:
             return
         settlement = actual_spend(left.started_at, str(folder.path))
@@ -167,7 +167,7 @@ class Divided:
 
 @pytest.fixture
 def folder(undivided: RunFolder) -> Iterator[Path]:
-    """Beside the undivided run: failed rows name their file by its way from there."""
+    """Beside the undivided run: failed rows name their file by its relative path."""
     folder = undivided.path.with_name("divided")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -175,7 +175,7 @@ def folder(undivided: RunFolder) -> Iterator[Path]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(sessions(), max_size=6), total=st.integers(1, 6))
-def test_any_division_comes_to_the_undivided_run(
+def test_any_division_gives_the_result_of_the_undivided_run(
     undivided: RunFolder, folder: Path, before: list[Session], total: int
 ) -> None:
     shutil.rmtree(folder, ignore_errors=True)
@@ -187,7 +187,7 @@ def test_any_division_comes_to_the_undivided_run(
         run.run(last, f"2026-11-25T00:00:{number:02}Z-{number}")
     summary = merge_run(folder, Observer(), Tolerance(count=2))
     assert summary.exit_code == 0
-    assert set(run.asked.values()) == {1}, "no answer is paid twice"
+    assert set(run.asked.values()) == {1}, "no answer is paid for twice"
     for name in VIEWS:
         assert (folder / name).read_bytes() == (undivided.path / name).read_bytes(), name
     lines = Counter(line.to_record() for _, line in read_lines(run.whole.ledger))
@@ -204,7 +204,7 @@ def test_each_row_is_in_one_shard(undivided: RunFolder, total: int) -> None:
     assert sorted(row.index for part in parts for row in part) == [row.index for row in rows]
 
 
-def test_a_merge_that_is_killed_is_made_good_by_the_next(undivided: RunFolder, folder: Path) -> None:
+def test_a_killed_merge_is_completed_by_the_next(undivided: RunFolder, folder: Path) -> None:
     run = Divided(undivided, folder)
     for number in (1, 2):
         run.run(Session(2, number, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), f"{number}")
@@ -219,7 +219,9 @@ def test_a_merge_that_is_killed_is_made_good_by_the_next(undivided: RunFolder, f
         assert Counter(line.to_record() for line in lines_of(run.whole.ledger)) == lines
 
 
-def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivided: RunFolder, folder: Path) -> None:
+def test_an_answer_from_another_shard_does_not_settle_requests_in_flight_here(
+    undivided: RunFolder, folder: Path
+) -> None:
     run = Divided(undivided, folder)
     for total, number in ((2, 1), (2, 0)):
         run.run(Session(total, number, 3, 0, in_flight=True, torn=0, merges=False, forgets=False), f"killed {number}")
@@ -232,7 +234,7 @@ def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivi
         run = Divided(undivided, folder)
 
 
-def test_a_shard_that_begins_waits_while_outputs_are_written(undivided: RunFolder, folder: Path) -> None:
+def test_a_starting_shard_waits_while_outputs_are_written(undivided: RunFolder, folder: Path) -> None:
     run = Divided(undivided, folder)
     whole = Session(1, 1, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False)
     run.run(whole, "first")
@@ -258,7 +260,7 @@ def test_a_run_that_was_finished_undivided_waits_for_no_shard(undivided: RunFold
     assert not any("Shards" in note for note in show_run(folder).notes)
 
 
-def test_a_list_of_runs_says_how_a_divided_run_stands(undivided: RunFolder, folder: Path) -> None:
+def test_a_list_of_runs_shows_the_state_of_a_divided_run(undivided: RunFolder, folder: Path) -> None:
     def state() -> str:
         return next(run.state for run in list_runs(folder.parent).runs if run.folder == str(folder))
 

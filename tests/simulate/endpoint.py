@@ -1,4 +1,4 @@
-"""An offline endpoint and the real SDK to ask it with."""
+"""An offline endpoint and the real SDK to call it with."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -40,7 +40,7 @@ class Endpoint:
     client: AsyncOpenAI
 
     async def ask(self, document: str = DOCUMENTS[0], **changes: Any) -> ChatCompletion:
-        """One question as the pipeline would ask it, but for `changes`; None leaves a parameter out."""
+        """Send one request as the engine would, except for `changes`; None leaves a parameter out."""
         body = question(document) | changes
         completion: ChatCompletion = await self.client.chat.completions.create(
             **{name: value for name, value in body.items() if value is not None}
@@ -74,13 +74,15 @@ def on_endpoint(
     key: str = "any",
     **settings: Any,
 ) -> T:
-    """Run a scenario against an endpoint of its own."""
+    """Run a scenario against a new endpoint."""
 
     async def run() -> T:
-        told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
-        simulator = Simulator(told) if clock is None else Simulator(told, clock=clock)
+        simulator_settings = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
+        simulator = Simulator(simulator_settings) if clock is None else Simulator(simulator_settings, clock=clock)
         url = await simulator.start()
-        http_client = DefaultAsyncHttpxClient(follow_redirects=False, verify=False)  # else it reads authorities first
+        http_client = DefaultAsyncHttpxClient(
+            follow_redirects=False, verify=False
+        )  # otherwise it loads CA certificates first
         async with AsyncOpenAI(base_url=url, api_key=key, max_retries=0, timeout=20, http_client=http_client) as client:
             try:
                 return await scenario(Endpoint(simulator, url, client))

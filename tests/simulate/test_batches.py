@@ -58,7 +58,7 @@ async def finished(client: Any, requests: list[dict[str, Any]]) -> tuple[Batch, 
     return batch, await results(client, batch.output_file_id), await results(client, batch.error_file_id)
 
 
-def test_a_batch_is_answered_like_the_same_requests_by_themselves() -> None:
+def test_a_batch_gets_the_same_answers_as_single_requests() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         batch, output, errors = await finished(endpoint.client, lines())
         alone = await endpoint.client.chat.completions.create(**question(DOCUMENTS[2], task=LONG_TASK))
@@ -80,7 +80,7 @@ def test_a_batch_is_answered_like_the_same_requests_by_themselves() -> None:
 
 
 @pytest.mark.parametrize("hits", [False, True])
-def test_a_batch_meets_the_prompt_cache_only_where_that_is_wanted(*, hits: bool) -> None:
+def test_a_batch_uses_the_prompt_cache_only_if_configured(*, hits: bool) -> None:
     async def scenario(endpoint: Endpoint) -> int:
         _, output, _ = await finished(endpoint.client, lines())
         reported = [line["response"]["body"]["usage"]["prompt_tokens_details"] for line in output.values()]
@@ -89,7 +89,7 @@ def test_a_batch_meets_the_prompt_cache_only_where_that_is_wanted(*, hits: bool)
     assert on_endpoint(scenario, batch_cache=hits) == (3 if hits else 0)
 
 
-def test_refused_lines_stand_in_the_error_file() -> None:
+def test_refused_lines_are_written_to_the_error_file() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         requests = lines()
         requests[1]["body"]["temperature"] = 9
@@ -131,7 +131,7 @@ def test_files_and_batches_are_listed_page_by_page_and_deleted() -> None:
         (lambda requests: requests.clear(), "empty_file"),
     ],
 )
-def test_a_file_that_cannot_be_used_fails_its_batch_and_costs_nothing(change: Any, code: str) -> None:
+def test_an_unusable_file_fails_its_batch_and_costs_nothing(change: Any, code: str) -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         requests = lines()
         change(requests)
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_used_fails_its_batch_and_costs_nothing(change: An
     ("fault", "status", "code"),
     [("batch_expire@1", "expired", "batch_expired"), ("batch_cancel[done=0.25]@1", "cancelled", "batch_cancelled")],
 )
-def test_a_batch_that_ends_early_keeps_what_was_answered(fault: str, status: str, code: str) -> None:
+def test_a_batch_that_ends_early_keeps_its_answers(fault: str, status: str, code: str) -> None:
     batch, output, errors = on_endpoint(lambda endpoint: finished(endpoint.client, lines()), fault)
     assert batch.status == status
     assert len(output) == (2 if status == "expired" else 1)
@@ -154,7 +154,7 @@ def test_a_batch_that_ends_early_keeps_what_was_answered(fault: str, status: str
     assert len(output) + len(errors) == 4
 
 
-def test_an_enqueued_token_limit_fails_a_batch_after_it_was_taken() -> None:
+def test_an_enqueued_token_limit_fails_a_batch_after_it_was_accepted() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         client = endpoint.client
         first, second = await created(client, lines()), await created(client, lines())
@@ -167,7 +167,7 @@ def test_an_enqueued_token_limit_fails_a_batch_after_it_was_taken() -> None:
     assert "Limit: 100 enqueued tokens" in second.errors.data[0].message
 
 
-def test_lines_are_lost_doubled_null_foreign_and_refused_on_demand() -> None:
+def test_result_lines_can_be_lost_doubled_null_foreign_or_refused_on_demand() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         client = endpoint.client
         batch = await client.batches.retrieve((await created(client, lines(6))).id)
@@ -228,7 +228,7 @@ def test_calls_fail_on_demand() -> None:
     )
 
 
-def test_a_batch_stays_is_late_is_gone_or_vanishes_on_demand() -> None:
+def test_a_batch_can_stay_unfinished_be_late_expire_or_vanish_on_demand() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         client = endpoint.client
         stays, late, gone, vanished = [await created(client, lines(1)) for _ in range(4)]
@@ -246,7 +246,7 @@ def test_a_batch_stays_is_late_is_gone_or_vanishes_on_demand() -> None:
     on_endpoint(scenario, "batch_validating@1", "batch_output_late@2", "batch_output_gone@3", "batch_vanished@4")
 
 
-def test_azures_shape_is_served() -> None:
+def test_the_azure_api_is_served() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         azure = AsyncAzureOpenAI(
             azure_endpoint=endpoint.url.removesuffix("/v1"),

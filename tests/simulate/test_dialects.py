@@ -1,4 +1,4 @@
-"""Each maker that the offline endpoint plays: its words mean what llmbatch takes them for, its limits are read."""
+"""Each provider that the offline endpoint imitates: its errors are classified as intended, its limits are read."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ MEANINGS = {
     "bad_parameter": {"bad_parameter"},
     "flex_unavailable": {"overloaded"},
 }
-"""What llmbatch must take each fault for, whoever words it."""
+"""The failure kinds that llmbatch must give each fault, in any provider's wording."""
 
 
 def judged(reply: Reply) -> Failure:
@@ -50,9 +50,9 @@ def judged(reply: Reply) -> Failure:
 
 
 @pytest.mark.parametrize(("dialect", "kind"), ERRORS, ids=lambda part: getattr(part, "name", part))
-def test_each_makers_words_mean_what_the_fault_is(dialect: Dialect, kind: str) -> None:
+def test_each_providers_error_wording_is_classified_as_the_fault(dialect: Dialect, kind: str) -> None:
     reply = dialect.in_its_words(Reply(400, b"", kind=kind), FACTS)
-    assert not any(f"<{place}>".encode() in reply.body for place in FACTS), "every place is filled in"
+    assert not any(f"<{place}>".encode() in reply.body for place in FACTS), "every placeholder is filled in"
     failure = judged(reply)
     assert failure.kind in MEANINGS[kind], failure
     if kind == "context_length" and b"8192" in reply.body:
@@ -62,7 +62,7 @@ def test_each_makers_words_mean_what_the_fault_is(dialect: Dialect, kind: str) -
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_what_a_maker_has_no_words_for_is_said_in_its_shape(dialect: Dialect) -> None:
+def test_an_error_without_a_providers_wording_is_sent_in_its_format(dialect: Dialect) -> None:
     body = json.dumps({"error": {"message": "computer says no", "type": "t", "param": None, "code": None}}).encode()
     reply = dialect.in_its_words(Reply(422, body, kind="unprocessable"), FACTS)
     assert judged(reply).message.endswith("computer says no")
@@ -71,7 +71,7 @@ def test_what_a_maker_has_no_words_for_is_said_in_its_shape(dialect: Dialect) ->
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_a_makers_limits_are_read_as_they_are_stated(dialect: Dialect) -> None:
+def test_a_providers_limit_headers_are_read_as_stated(dialect: Dialect) -> None:
     forms = dialect.limits or ()
     now = 0.0
     stated = StatedLimits(forms, rpm=None, tpm=None, clock=lambda: now)
@@ -87,7 +87,7 @@ def test_a_makers_limits_are_read_as_they_are_stated(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize(("name", "remaining"), [("envoy", 2999), ("cerebras", 14396)])
-def test_a_fixed_window_counts_anew(name: str, remaining: int) -> None:
+def test_a_fixed_window_resets(name: str, remaining: int) -> None:
     now = [0.0]
     stated = StatedLimits(dialect_of(name).limits or (), rpm=None, tpm=None, clock=lambda: now[0])
     for _ in range(3):
@@ -112,8 +112,8 @@ def test_a_dialect_is_sourced_and_its_finish_reasons_are_known(dialect: Dialect)
     assert dialect.maker
     assert dialect.source
     endings = {"stop": Ending.WHOLE, "length": Ending.CUT}
-    for reason, said in dialect.finish.items():
-        assert ending_of(said) in (endings.get(reason), Ending.FILTERED, Ending.REFUSED)
+    for reason, finish_reason in dialect.finish.items():
+        assert ending_of(finish_reason) in (endings.get(reason), Ending.FILTERED, Ending.REFUSED)
 
 
 def test_the_documentation_lists_every_dialect() -> None:
@@ -145,13 +145,13 @@ def test_an_unknown_dialect_is_refused_with_those_that_there_are() -> None:
         ),
     ],
 )
-def test_thinking_stands_where_the_maker_puts_it(place: str, message: dict[str, Any]) -> None:
+def test_thinking_is_placed_where_the_provider_puts_it(place: str, message: dict[str, Any]) -> None:
     completion = {"choices": [{"finish_reason": "stop", "message": {"content": "{}"}}]}
     assert dialect_of("vllm").shaped(completion, "hm", place)["choices"][0]["message"] == message
 
 
 @pytest.mark.parametrize("kind", HEADER_FAULTS)
-def test_limits_can_be_stated_as_another_maker_does(kind: str) -> None:
+def test_limits_can_be_stated_in_another_providers_headers(kind: str) -> None:
     limits = OtherLimits(rpm=None, tpm=None, clock=lambda: 0.0)
     read = [{limit.kind: limit for limit in stated_limits(limits.headers(kind, 1_000))} for _ in range(2)]
     first, second = (stated["requests"].remaining for stated in read)
@@ -160,7 +160,7 @@ def test_limits_can_be_stated_as_another_maker_does(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fault", "said"),
+    ("name", "fault", "expected"),
     [
         ("tgi", "loading", "Model gpt-4o-mini is currently loading"),
         ("llama.cpp", "loading", "Loading model"),
@@ -170,10 +170,10 @@ def test_limits_can_be_stated_as_another_maker_does(kind: str) -> None:
         ("vllm", "server_error", "BadRequestError"),
     ],
 )
-def test_a_fault_comes_in_the_makers_words_where_it_has_some(name: str, fault: str, said: str) -> None:
+def test_a_fault_is_worded_as_the_provider_words_it(name: str, fault: str, expected: str) -> None:
     async def scenario(endpoint: Endpoint) -> str:
         with pytest.raises(openai.APIStatusError) as caught:
             await endpoint.ask()
         return caught.value.response.text
 
-    assert said in on_endpoint(scenario, f"{fault}@1", dialect=name)
+    assert expected in on_endpoint(scenario, f"{fault}@1", dialect=name)

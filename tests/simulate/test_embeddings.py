@@ -24,23 +24,23 @@ def cosine(one: list[float], other: list[float]) -> float:
 
 
 @pytest.mark.parametrize("options", [{}, {"encoding_format": "float"}, {"encoding_format": "base64"}])
-def test_texts_that_have_much_in_common_are_near_each_other(options: dict[str, Any]) -> None:
+def test_similar_texts_have_similar_vectors(options: dict[str, Any]) -> None:
     answer = embedded(TEXTS, **options)
     assert [one.index for one in answer.data] == [0, 1, 2]
     assert answer.usage.prompt_tokens == answer.usage.total_tokens > 10
-    if options.get("encoding_format") != "base64":  # the SDK leaves to its caller what was asked for by name
+    if options.get("encoding_format") != "base64":  # the SDK does not decode an explicitly requested format
         near, far, other = [one.embedding for one in answer.data]
         assert cosine(near, near) == pytest.approx(1, abs=1e-3)
         assert cosine(near, far) > cosine(near, other) + 0.2
 
 
-def test_a_text_by_itself_and_one_without_words_have_vectors() -> None:
+def test_a_single_text_and_a_text_without_words_have_vectors() -> None:
     assert len(embedded("one").data) == 1
     assert math.hypot(*embedded("!").data[0].embedding) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("texts", [[], "", ["a", ""], [1], ["a"] * 2_049])
-def test_what_cannot_be_embedded_is_refused(texts: Any) -> None:
+def test_invalid_embedding_inputs_are_refused(texts: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="input' is invalid"):
         embedded(texts)
 
@@ -50,7 +50,7 @@ def test_a_text_beyond_the_window_is_refused() -> None:
         embedded(["a", "word " * 9_000])
 
 
-def test_keys_models_limits_and_faults_are_those_of_completions() -> None:
+def test_keys_models_limits_and_faults_work_as_for_completions() -> None:
     with pytest.raises(openai.AuthenticationError):
         embedded("a", settings={"api_key": "other"})
     with pytest.raises(openai.NotFoundError):

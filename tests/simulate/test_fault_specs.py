@@ -40,12 +40,12 @@ def test_a_schedule_names_requests_ranges_and_times(spec: str, spans: tuple[Span
     assert parse_fault(spec).schedule == spans
 
 
-def test_a_span_holds_both_its_ends() -> None:
+def test_a_range_includes_both_its_ends() -> None:
     assert [number for number in range(1, 9) if number in Span(3, 5)] == [3, 4, 5]
     assert 10**9 in Span(3, None)
 
 
-def test_parameters_stand_in_brackets_and_have_defaults() -> None:
+def test_parameters_are_given_in_brackets_and_have_defaults() -> None:
     assert parse_fault("delay[seconds=5]@3").parameters == {"seconds": 5.0}
     assert parse_fault("delay@3").parameters == DEFAULTS["delay"]
     assert parse_fault("rate_limit[retry_after=0.25]=5%").parameters == {"retry_after": 0.25}
@@ -74,7 +74,7 @@ def test_parameters_stand_in_brackets_and_have_defaults() -> None:
         ("delay[seconds]=5%", "not a number"),
     ],
 )
-def test_what_is_not_a_fault_is_told_with_the_reason(spec: str, words: str) -> None:
+def test_an_invalid_fault_is_refused_with_the_reason(spec: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_fault(spec)
     assert words in caught.value.message
@@ -82,11 +82,11 @@ def test_what_is_not_a_fault_is_told_with_the_reason(spec: str, words: str) -> N
 
 
 @given(st.text())
-def test_any_text_is_a_fault_or_a_usage_error(spec: str) -> None:
+def test_any_text_parses_as_a_fault_or_raises_a_usage_error(spec: str) -> None:
     with suppress(UsageError):
         assert parse_fault(spec).kind
 
 
 @given(st.sampled_from(KINDS), st.floats(0, 1))
-def test_every_kind_takes_every_probability(kind: str, probability: float) -> None:
+def test_every_kind_accepts_every_probability(kind: str, probability: float) -> None:
     assert parse_fault(f"{kind}={probability!r}").probability == probability

@@ -61,7 +61,7 @@ def test_an_error_arrives_as_the_sdks_own_class(
     on_endpoint(scenario, f"{kind}@1")
 
 
-def test_a_rate_limit_says_how_long_to_wait_in_both_headers() -> None:
+def test_a_rate_limit_states_the_wait_in_both_headers() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         caught = await failure(endpoint)
         assert isinstance(caught, openai.RateLimitError)
@@ -72,7 +72,7 @@ def test_a_rate_limit_says_how_long_to_wait_in_both_headers() -> None:
     assert "retry-after" not in on_endpoint(scenario, "rate_limit_bare@1")
 
 
-def test_azure_words_its_content_filter_in_its_own_way() -> None:
+def test_azures_content_filter_error_has_its_own_wording() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         async with openai.AsyncAzureOpenAI(
             azure_endpoint=endpoint.url.removesuffix("/v1"), api_key="k", api_version="2024-10-21", max_retries=0
@@ -123,7 +123,7 @@ def test_a_cut_body_is_shorter_than_announced() -> None:
 
 
 @pytest.mark.parametrize("fault", ["timeout@1", "drip@1", "slow@1", "delay[seconds=9]@1"])
-def test_what_takes_too_long_runs_into_the_clients_deadline_and_is_forgotten(fault: str) -> None:
+def test_a_hanging_request_runs_into_the_clients_timeout_and_is_dropped(fault: str) -> None:
     async def scenario(endpoint: Endpoint) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
@@ -134,12 +134,12 @@ def test_what_takes_too_long_runs_into_the_clients_deadline_and_is_forgotten(fau
     on_endpoint(scenario, fault)
 
 
-def test_a_timeout_that_ends_gives_no_answer() -> None:
+def test_a_timeout_that_ends_closes_without_an_answer() -> None:
     assert isinstance(on_endpoint(failure, "timeout[seconds=0.05]@1"), openai.APIConnectionError)
 
 
 @pytest.mark.parametrize("fault", ["drip[seconds=0.3]@1", "delay[seconds=0.3]@1"])
-def test_a_slow_answer_is_whole_in_the_end(fault: str) -> None:
+def test_a_slow_answer_arrives_completely(fault: str) -> None:
     async def scenario(endpoint: Endpoint) -> float:
         began = time.monotonic()
         completion = await endpoint.ask()
@@ -159,7 +159,7 @@ def content(kind: str) -> str:
     return text
 
 
-def test_a_wrapped_answer_stands_in_a_fence_with_chatter() -> None:
+def test_a_wrapped_answer_is_in_a_code_fence_with_chatter() -> None:
     before, _, rest = content("wrapped").partition("```json\n")
     inside, _, after = rest.partition("\n```")
     assert before
@@ -167,7 +167,7 @@ def test_a_wrapped_answer_stands_in_a_fence_with_chatter() -> None:
     assert json.loads(inside)["category"] == "technical"
 
 
-def test_a_truncated_answer_says_so() -> None:
+def test_a_truncated_answer_has_finish_reason_length() -> None:
     choice = answered("truncated").choices[0]
     assert choice.finish_reason == "length"
     with pytest.raises(json.JSONDecodeError):
@@ -183,13 +183,13 @@ def test_an_answer_without_content(kind: str, text: str | None, reason: str) -> 
     assert (choice.message.content, choice.finish_reason) == (text, reason)
 
 
-def test_a_refusal_stands_in_its_own_field() -> None:
+def test_a_refusal_is_in_its_own_field() -> None:
     message = answered("refusal").choices[0].message
     assert message.content is None
     assert message.refusal
 
 
-def test_an_invented_label_is_none_of_the_task() -> None:
+def test_an_invented_label_is_not_in_the_task() -> None:
     assert json.loads(content("invented"))["category"] not in LABELS
 
 
@@ -199,7 +199,7 @@ def test_a_miscased_label_differs_in_case_only() -> None:
     assert label.lower() == "technical"
 
 
-def test_a_bad_confidence_is_out_of_range_and_another_is_missing() -> None:
+def test_confidence_can_be_out_of_range_or_missing() -> None:
     assert json.loads(content("bad_confidence"))["percent"] == 170
     assert json.loads(content("no_confidence")) == {"category": "technical"}
 
@@ -216,7 +216,7 @@ def test_a_duplicate_key_holds_two_labels() -> None:
     assert len(set(labels)) == 2
 
 
-def test_broken_json_breaks_off_within_the_label() -> None:
+def test_broken_json_ends_inside_the_label() -> None:
     text = content("broken_json")
     assert text == '{"category":"technica'
 
@@ -226,7 +226,7 @@ def test_an_answer_may_come_without_usage_or_from_another_model() -> None:
     assert answered("other_model").model == "gpt-4.1-nano-2025-04-14"
 
 
-def test_every_kind_has_a_place_in_the_users_list(request: pytest.FixtureRequest) -> None:
+def test_every_kind_is_in_the_documented_list(request: pytest.FixtureRequest) -> None:
     page = (request.config.rootpath / "docs" / "reference" / "simulate.md").read_text()
     assert [kind for kind in (*KINDS, "mixed") if f"`{kind}" not in page] == []
 
@@ -252,7 +252,7 @@ def test_faults_are_the_same_under_any_concurrency() -> None:
     assert one != on_endpoint(lambda endpoint: scenario(endpoint, 30), *faults, seed=1)
 
 
-def test_a_retry_draws_anew() -> None:
+def test_a_retry_draws_its_fault_again() -> None:
     async def scenario(endpoint: Endpoint) -> list[bool]:
         return [isinstance(outcome, Exception) for outcome in [await attempt(endpoint) for _ in range(40)]]
 
@@ -276,17 +276,17 @@ def strikes(*specs: str, count: int = 2000) -> Counter[str]:
     )
 
 
-def test_a_probability_is_met_on_average() -> None:
+def test_a_probability_is_reached_on_average() -> None:
     assert 160 < strikes("reset=10%")["reset"] < 240
     assert strikes("reset=0") == {}
     assert strikes("reset=100%")["reset"] == 2000
 
 
-def test_a_schedule_strikes_exactly_its_requests() -> None:
+def test_a_schedule_affects_exactly_its_requests() -> None:
     assert strikes("reset@3,10-12,1999+")["reset"] == 6
 
 
-def test_mixed_faults_spread_over_all_their_kinds_and_keep_the_probability() -> None:
+def test_mixed_faults_cover_all_their_kinds_and_keep_the_probability() -> None:
     found = strikes("mixed=50%")
     assert set(found) == set(MIXED_KINDS)
     assert set(ANSWER_FAULTS) < set(found)
@@ -294,12 +294,12 @@ def test_mixed_faults_spread_over_all_their_kinds_and_keep_the_probability() -> 
     assert max(found.values()) < 3 * min(found.values())
 
 
-def test_of_each_group_the_first_that_strikes_counts() -> None:
+def test_in_each_group_the_first_fault_that_applies_is_used() -> None:
     found = strikes("delay=100%", "quota@1", "server_error=100%", "wrapped=100%", "empty=100%", count=10)
     assert found == {"delay": 10, "quota": 1, "server_error": 9, "wrapped": 10}
 
 
-def test_a_higher_probability_strikes_the_same_requests_and_more() -> None:
+def test_a_higher_probability_affects_the_same_requests_and_more() -> None:
     def numbers(spec: str) -> set[int]:
         fault = parse_fault(spec)
         return {n for n in range(500) if struck([fault], seed=0, number=n, question=str(n), elapsed_s=0, times_asked=1)}

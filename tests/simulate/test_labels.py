@@ -27,7 +27,7 @@ LABELS = st.lists(
 
 
 @given(LABELS, st.booleans())
-def test_labels_are_read_back_as_the_task_has_them(labels: list[Label], reasoning: bool) -> None:  # noqa: FBT001
+def test_labels_are_read_back_from_the_prompt_exactly(labels: list[Label], reasoning: bool) -> None:  # noqa: FBT001
     examples = tuple(Example(text=f"document {number}", label=label.name) for number, label in enumerate(labels))
     task = Task(name="t", instructions="Choose.", labels=tuple(labels), examples=examples)
     read = read_labels(build_prefix(task, reasoning=reasoning), task.label_space.parts)
@@ -36,7 +36,7 @@ def test_labels_are_read_back_as_the_task_has_them(labels: list[Label], reasonin
     assert [label.examples for label in read] == [(f"document {number}",) for number in range(len(labels))]
 
 
-def test_instructions_that_look_like_a_labels_section_are_passed_over() -> None:
+def test_instructions_that_look_like_a_labels_section_are_ignored() -> None:
     labels = (Label(name="yes", description="Agreed."), Label(name="no", description="Refused: in part."))
     task = Task(name="t", instructions="# Labels\n- are listed\n- below", labels=labels)
     read = read_labels(build_prefix(task), task.label_space.parts)
@@ -49,12 +49,12 @@ def test_a_label_with_a_colon_keeps_its_name() -> None:
     assert [(label.name, label.description) for label in read] == [("re: a", "b: c"), ("re", "d")]
 
 
-def test_a_prompt_without_labels_gives_none() -> None:
+def test_a_prompt_without_labels_yields_no_labels() -> None:
     assert read_labels("Be kind.", None) == ()
 
 
 @given(TEXTS)
-def test_a_fence_comes_off_as_it_was_put_on(text: str) -> None:
+def test_a_fence_is_removed_as_it_was_added(text: str) -> None:
     assert unfenced(build_document(text)) == inert(text)
 
 
@@ -82,12 +82,12 @@ def test_every_text_gets_a_label_and_a_confidence(text: str) -> None:
     assert 0.0 <= confidence <= 0.99
 
 
-def test_a_document_that_fits_nothing_gets_an_even_confidence() -> None:
+def test_a_document_that_matches_no_label_gets_an_even_confidence() -> None:
     labels = [LabelText(name, "", ()) for name in ("alpha", "beta", "gamma", "delta")]
     assert Labeller(labels).label("zzz")[1] == 0.25
 
 
-def test_endless_documents_are_labelled_by_their_beginning() -> None:
+def test_very_long_documents_are_labelled_by_their_beginning() -> None:
     assert features("crash " * 1_000_000) == features("crash " * 1000)
 
 

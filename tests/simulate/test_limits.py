@@ -9,7 +9,7 @@ from tests.simulate.endpoint import Endpoint, on_endpoint
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -24,7 +24,7 @@ async def limited(endpoint: Endpoint) -> openai.RateLimitError:
     return caught.value
 
 
-def test_requests_past_the_limit_are_told_how_long_to_wait() -> None:
+def test_requests_over_the_limit_get_a_wait_time() -> None:
     clock = Clock()
 
     async def scenario(endpoint: Endpoint) -> None:
@@ -45,7 +45,7 @@ def test_requests_past_the_limit_are_told_how_long_to_wait() -> None:
     on_endpoint(scenario, clock=clock, rpm=120)
 
 
-def test_tokens_count_with_the_output_limit_in_full() -> None:
+def test_the_output_limit_counts_in_full_towards_tokens() -> None:
     clock = Clock()
 
     async def scenario(endpoint: Endpoint) -> None:
@@ -59,7 +59,7 @@ def test_tokens_count_with_the_output_limit_in_full() -> None:
     on_endpoint(scenario, clock=clock, tpm=60_000)
 
 
-def test_a_request_larger_than_the_limit_is_told_apart() -> None:
+def test_a_request_larger_than_the_limit_gets_its_own_error() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         error = await limited(endpoint)
         assert "Request too large" in error.message
@@ -68,7 +68,7 @@ def test_a_request_larger_than_the_limit_is_told_apart() -> None:
     on_endpoint(scenario, tpm=100)
 
 
-def test_what_a_limit_refused_draws_no_fault_and_uses_no_tokens() -> None:
+def test_a_rate_limited_request_draws_no_fault_and_uses_no_tokens() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         await endpoint.ask()
         await limited(endpoint)
@@ -82,7 +82,7 @@ def test_what_a_limit_refused_draws_no_fault_and_uses_no_tokens() -> None:
 
 
 @given(st.integers(1, 100_000), st.lists(st.integers(1, 5000), min_size=1, max_size=60))
-def test_a_bucket_holds_its_rate_whatever_is_taken(per_minute: int, needs: list[int]) -> None:
+def test_a_bucket_keeps_its_rate_for_any_request_sizes(per_minute: int, needs: list[int]) -> None:
     clock = Clock()
     bucket = TokenBucket(per_minute, clock=clock)
     for need in needs:
@@ -94,7 +94,7 @@ def test_a_bucket_holds_its_rate_whatever_is_taken(per_minute: int, needs: list[
 
 
 @given(st.floats(0, 100_000))
-def test_durations_read_back_as_what_they_are(seconds: float) -> None:
+def test_durations_are_read_back_unchanged(seconds: float) -> None:
     assert parse_duration_s(as_duration(seconds)) == pytest.approx(seconds, abs=0.06, rel=1e-4)
 
 
@@ -106,6 +106,6 @@ def test_durations_are_written_as_openai_writes_them(seconds: float, text: str) 
     assert as_duration(seconds) == text
 
 
-def test_limits_that_are_not_set_let_everything_pass() -> None:
+def test_unset_limits_let_everything_pass() -> None:
     limits = Limits(None, None, clock=Clock())
     assert all(limits.take(10**9) is None for _ in range(1000))

@@ -1,4 +1,4 @@
-"""Parameters that there are not, and values out of their range, are refused in OpenAI's words."""
+"""Unknown parameters and values out of range are refused in OpenAI's words."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ def test_the_table_has_the_parameters_that_the_sdk_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "expected"),
     [
         ({"temprature": 0}, "unknown_parameter", "Unknown parameter: 'temprature'."),
         ({"top_k": 5}, "unknown_parameter", "Unknown parameter: 'top_k'."),
@@ -42,13 +42,13 @@ def test_the_table_has_the_parameters_that_the_sdk_has() -> None:
         ({"verbosity": "loud"}, "invalid_value", "'low', 'medium', and 'high'"),
     ],
 )
-def test_a_parameter_out_of_its_range_is_refused(body: dict[str, Any], code: str | None, said: str) -> None:
+def test_a_parameter_out_of_its_range_is_refused(body: dict[str, Any], code: str | None, expected: str) -> None:
     with pytest.raises(RefusedError) as caught:
         check_parameters(body, body.get("model", "gpt-4o-mini"))
     error = json.loads(caught.value.reply.body)["error"]
     assert error["code"] == code
     assert error["param"] in body
-    assert said in error["message"]
+    assert expected in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_a_parameter_out_of_its_range_is_refused(body: dict[str, Any], code: str
         {"temperature": None, "top_logprobs": None, "reasoning_effort": None, "metadata": {"a": "b"}, "store": False},
     ],
 )
-def test_what_is_in_range_passes(body: dict[str, Any]) -> None:
+def test_values_in_range_are_accepted(body: dict[str, Any]) -> None:
     check_parameters(body, "gpt-4o-mini")

@@ -11,7 +11,7 @@ from tests.simulate.endpoint import DOCUMENTS, LONG_TASK, TASK, Endpoint, on_end
 
 
 def marked(document: str, *, task: Task = LONG_TASK) -> dict[str, Any]:
-    """What a request changes to mark its prefix's end."""
+    """The request changes that mark the end of its prefix."""
     system, user = question(document, task=task)["messages"]
     part = {"type": "text", "text": system["content"], "prompt_cache_breakpoint": {"mode": "explicit"}}
     return {
@@ -22,7 +22,7 @@ def marked(document: str, *, task: Task = LONG_TASK) -> dict[str, Any]:
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -45,13 +45,13 @@ def test_a_prefix_is_cached_in_steps_of_128_once_it_was_answered() -> None:
         return [await details(endpoint, document) for document in DOCUMENTS[:3]]
 
     first, second, third = on_endpoint(scenario)
-    assert first == (0, 0), "an older model writes for nothing"
+    assert first == (0, 0), "cache writes of an older model are free"
     assert second == third
     assert second[0] >= 1024
     assert second[0] % 128 == 0
 
 
-def test_prompts_that_part_ways_share_what_is_before() -> None:
+def test_prompts_share_their_common_prefix() -> None:
     async def scenario(endpoint: Endpoint) -> list[int]:
         beginning = "Read the whole of it before you judge. " * 150
         tasks = [TASK.model_copy(update={"instructions": beginning + end}) for end in ("Be kind.", "Be strict.")]
@@ -62,7 +62,7 @@ def test_prompts_that_part_ways_share_what_is_before() -> None:
     assert second >= 1024
 
 
-def test_a_marked_prefix_is_kept_to_the_token_and_its_writing_is_told() -> None:
+def test_a_marked_prefix_is_cached_to_the_token_and_its_writing_is_reported() -> None:
     async def scenario(endpoint: Endpoint) -> list[tuple[int, int]]:
         return [await details(endpoint, document, **marked(document)) for document in DOCUMENTS[:3]]
 
@@ -73,7 +73,7 @@ def test_a_marked_prefix_is_kept_to_the_token_and_its_writing_is_told() -> None:
     assert second == third == (first[1], 0)
 
 
-def test_without_a_mark_a_newer_model_keeps_whole_prompts_and_finds_only_the_same_one() -> None:
+def test_without_a_mark_a_newer_model_caches_whole_prompts_and_hits_only_on_the_same_one() -> None:
     async def scenario(endpoint: Endpoint) -> list[tuple[int, int]]:
         asked = (DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[0])
         return [await details(endpoint, document, model="gpt-6-luna") for document in asked]
@@ -84,7 +84,7 @@ def test_without_a_mark_a_newer_model_keeps_whole_prompts_and_finds_only_the_sam
     assert again == (first[1], 0)
 
 
-def test_explicit_without_a_mark_keeps_nothing_and_a_short_prefix_is_not_kept() -> None:
+def test_explicit_mode_without_a_mark_or_with_a_short_prefix_caches_nothing() -> None:
     async def scenario(endpoint: Endpoint) -> list[tuple[int, int]]:
         explicit = {"model": "gpt-6-luna", "extra_body": {"prompt_cache_options": {"mode": "explicit"}}}
         short = marked(DOCUMENTS[0], task=TASK)
@@ -93,7 +93,7 @@ def test_explicit_without_a_mark_keeps_nothing_and_a_short_prefix_is_not_kept() 
     assert on_endpoint(scenario) == [(0, 0)] * 4
 
 
-def test_requests_with_another_key_meet_on_another_cache() -> None:
+def test_requests_with_another_key_use_another_cache() -> None:
     async def scenario(endpoint: Endpoint) -> list[int]:
         keys = ("one", "two", "one")
         return [(await details(endpoint, **marked(DOCUMENTS[0]), prompt_cache_key=key))[0] for key in keys]
@@ -103,7 +103,7 @@ def test_requests_with_another_key_meet_on_another_cache() -> None:
 
 
 @pytest.mark.parametrize("model", ["gpt-5.4-mini", "gpt-4o-mini"])
-def test_an_older_model_takes_no_breakpoints(model: str) -> None:
+def test_an_older_model_accepts_no_breakpoints(model: str) -> None:
     async def scenario(endpoint: Endpoint) -> None:
         with pytest.raises(BadRequestError, match="Unsupported parameter: 'prompt_cache_options'"):
             await details(endpoint, **marked(DOCUMENTS[0]) | {"model": model})
@@ -121,7 +121,7 @@ def test_requests_sent_before_the_first_answer_all_pay_in_full() -> None:
     assert after[0] > 0
 
 
-def test_a_prefix_below_the_floor_is_never_cached() -> None:
+def test_a_prefix_below_the_minimum_is_never_cached() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         for _ in range(2):
             usage = (await endpoint.ask()).usage
@@ -132,7 +132,7 @@ def test_a_prefix_below_the_floor_is_never_cached() -> None:
     on_endpoint(scenario)
 
 
-def test_another_model_or_schema_has_a_cache_of_its_own() -> None:
+def test_another_model_or_schema_has_a_separate_cache() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         await details(endpoint)
         assert (await details(endpoint, model="gpt-4o"))[0] == 0
@@ -174,7 +174,7 @@ def test_a_marked_entry_lives_for_half_an_hour(now: float, cached: int) -> None:
 
 
 @pytest.mark.parametrize(("tokens", "marks"), [(1023, []), (1024, [1024]), (1151, [1024]), (1152, [1024, 1152])])
-def test_the_floor_is_1024_tokens_and_a_step_128(tokens: int, marks: list[int]) -> None:
+def test_the_minimum_is_1024_tokens_and_the_step_is_128(tokens: int, marks: list[int]) -> None:
     digest = PromptDigest(AUTOMATIC_CACHING)
     digest.add("system", " word" * (tokens - MESSAGE_OVERHEAD))
     assert digest.tokens == tokens

@@ -56,7 +56,7 @@ def test_a_completion_has_every_key_that_openai_sends() -> None:
     assert keys(recorded) <= keys(on_endpoint(scenario))
 
 
-def test_headers_name_the_request_and_generous_limits() -> None:
+def test_headers_contain_a_request_id_and_generous_limits() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
         return await endpoint.client.chat.completions.with_raw_response.create(**question(DOCUMENTS[0]))
 
@@ -103,7 +103,7 @@ def test_without_a_schema_the_labels_are_read_from_the_prompt(form: dict[str, st
     assert json.loads(completion.choices[0].message.content or "")["category"] == "business"
 
 
-def test_reasoning_stands_where_the_schema_has_it() -> None:
+def test_reasoning_is_placed_where_the_schema_has_it() -> None:
     schema = TASK.label_space.answer_schema(reasoning=True)
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     completion = on_endpoint(lambda endpoint: endpoint.ask(response_format=form))
@@ -112,7 +112,7 @@ def test_reasoning_stands_where_the_schema_has_it() -> None:
     assert "technical" in answer["reasoning"]
 
 
-def test_reasoning_is_given_where_only_the_prompt_asks_for_it() -> None:
+def test_reasoning_is_given_when_only_the_prompt_asks_for_it() -> None:
     messages = [
         {"role": "system", "content": build_prefix(TASK, reasoning=True)},
         {"role": "user", "content": DOCUMENTS[0]},
@@ -121,7 +121,7 @@ def test_reasoning_is_given_where_only_the_prompt_asks_for_it() -> None:
     assert list(json.loads(completion.choices[0].message.content or "")) == ["reasoning", "category", "percent"]
 
 
-def test_another_prompt_with_another_label_key_works_by_its_schema() -> None:
+def test_another_label_key_is_taken_from_the_schema() -> None:
     schema = {"type": "object", "properties": {"mood": {"type": "string", "enum": ["happy mood", "sad mood"]}}}
     form = {"type": "json_schema", "json_schema": {"name": "mood", "schema": schema}}
     messages = [{"role": "developer", "content": "Which mood?"}, {"role": "user", "content": "Such a sad day"}]
@@ -171,7 +171,7 @@ def test_azure_is_served_by_deployment_with_its_own_key_header() -> None:
     on_endpoint(scenario, api_key="azure-key")
 
 
-def test_a_wrong_key_is_refused_and_its_ends_are_echoed() -> None:
+def test_a_wrong_key_is_refused_and_its_first_and_last_characters_are_echoed() -> None:
     async def scenario(endpoint: Endpoint) -> openai.AuthenticationError:
         with pytest.raises(openai.AuthenticationError) as caught:
             await endpoint.ask()
@@ -182,7 +182,7 @@ def test_a_wrong_key_is_refused_and_its_ends_are_echoed() -> None:
     assert "sk-***************wxyz" in error.message
 
 
-def test_only_the_named_models_exist_where_any_are_named() -> None:
+def test_only_the_named_models_exist_if_any_are_named() -> None:
     async def scenario(endpoint: Endpoint) -> None:
         assert [model.id async for model in endpoint.client.models.list()] == ["gpt-4o-mini"]
         assert (await endpoint.client.models.retrieve("gpt-4o-mini")).id == "gpt-4o-mini"
@@ -229,7 +229,7 @@ def test_statistics_are_served_and_reset() -> None:
     on_endpoint(scenario)
 
 
-def test_latency_has_the_mean_that_was_asked_for() -> None:
+def test_latency_has_the_configured_mean() -> None:
     settings = SimulatorSettings(latency_s=2.0, jitter=0.4)
     drawn = [_latency_s(settings, str(number)) for number in range(4000)]
     assert 1.9 < sum(drawn) / len(drawn) < 2.1
@@ -237,7 +237,7 @@ def test_latency_has_the_mean_that_was_asked_for() -> None:
     assert max(drawn) > 3.0
 
 
-def test_latency_holds_answers_back_side_by_side() -> None:
+def test_latency_delays_answers_concurrently() -> None:
     async def scenario(endpoint: Endpoint) -> float:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -248,7 +248,7 @@ def test_latency_holds_answers_back_side_by_side() -> None:
     assert 0.2 <= on_endpoint(scenario, latency_s=0.2, jitter=0.0) < 2
 
 
-def test_log_probabilities_spell_the_answer_and_agree_with_it() -> None:
+def test_log_probabilities_spell_the_answer_and_match_it() -> None:
     completion = on_endpoint(lambda endpoint: endpoint.ask(logprobs=True, top_logprobs=3))
     (choice,) = completion.choices
     assert choice.logprobs is not None
@@ -260,7 +260,7 @@ def test_log_probabilities_spell_the_answer_and_agree_with_it() -> None:
         assert token.token in [top.token for top in token.top_logprobs]
         assert len(token.top_logprobs) <= 3
         assert sum(math.exp(top.logprob) for top in token.top_logprobs) <= 1 + 1e-9
-    assert min(token.logprob for token in tokens) < -0.01, "somewhere the labels part"
+    assert min(token.logprob for token in tokens) < -0.01, "somewhere the labels diverge"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the offline endpoint answers, and how it refuses, is as OpenAI's published specification has it."""
+"""The offline endpoint's answers and refusals follow OpenAI's published specification."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_an_unusable_answer(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", sorted({*ERROR_FAULTS} - OF_OTHERS))
-def test_a_refusal_by_fault(fault: str) -> None:
+def test_a_refusal_caused_by_a_fault(fault: str) -> None:
     status, body = answered(f"{fault}@1")
     assert status >= 400
     assert breaches("ErrorResponse", body) == []
@@ -61,7 +61,7 @@ def test_a_refusal_by_fault(fault: str) -> None:
     [{"messages": []}, {"model": 7}, {"temperature": 9}, {"wish": 1}, {"max_tokens": 0}, {"stream": True}],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_refusal_by_what_was_asked(changes: dict[str, Any]) -> None:
+def test_a_refusal_caused_by_the_request(changes: dict[str, Any]) -> None:
     status, body = answered(**changes)
     assert status == 400
     assert breaches("ErrorResponse", body) == []

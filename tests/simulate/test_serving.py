@@ -56,7 +56,7 @@ def test_it_serves_until_standard_input_closes_and_leaves_sigint_to_its_parent()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_in_order_even_with_a_request_that_hangs(number: signal.Signals) -> None:
+def test_a_signal_ends_it_cleanly_even_with_a_hanging_request(number: signal.Signals) -> None:
     with serving() as (process, url):
         with pytest.raises(TimeoutError):
             post(url, timeout=0.3)
@@ -82,7 +82,7 @@ def test_every_loopback_address_is_served(host: str) -> None:
     assert asyncio.run(scenario()).startswith("http://127." if host != "localhost" else "http://")
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_that_is_in_use_is_reported() -> None:
     async def scenario() -> None:
         first, second = Simulator(), Simulator()
         url = await first.start()
@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_is_told() -> None:
     asyncio.run(scenario())
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_disconnects_leaves_nothing_running(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         simulator = Simulator(SimulatorSettings(latency_s=5.0, faults=(parse_fault("drip@1"),)))
         url = await simulator.start()
@@ -115,7 +115,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(caplog: pytest.LogCapture
     assert caplog.records == []
 
 
-def test_a_large_body_is_taken() -> None:
+def test_a_large_body_is_accepted() -> None:
     async def scenario() -> None:
         simulator = Simulator(SimulatorSettings(window=1_000_000))
         url = await simulator.start()

@@ -1,4 +1,4 @@
-"""Strict schemas are refused where OpenAI refuses them, in its words."""
+"""Strict schemas are refused as OpenAI refuses them, in its words."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def refusal(schema: dict[str, Any], name: str = "answer") -> str:
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "expected"),
     [
         ({"type": "object", "properties": {}}, "In context=(), 'additionalProperties' is required to be supplied and"),
         (an_object({"x": TEXT}, additionalProperties=True), "'additionalProperties' is required"),
@@ -74,10 +74,10 @@ def refusal(schema: dict[str, Any], name: str = "answer") -> str:
         (an_object({"x" * 120_001: TEXT}), "Expected at most 120000 characters"),
     ],
 )
-def test_what_strict_outputs_do_not_take_is_refused(schema: dict[str, Any], said: str) -> None:
+def test_schemas_that_strict_outputs_do_not_support_are_refused(schema: dict[str, Any], expected: str) -> None:
     message = refusal(schema)
     assert message.startswith("Invalid schema for response_format 'answer': ")
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_strict_outputs_do_not_take_is_refused(schema: dict[str, Any], said
         ),
     ],
 )
-def test_what_they_take_passes(schema: dict[str, Any]) -> None:
+def test_supported_schemas_are_accepted(schema: dict[str, Any]) -> None:
     check_strict("answer", schema)
 
 
@@ -107,6 +107,6 @@ def test_a_schemas_name_has_letters_digits_and_dashes(name: str) -> None:
     assert "does not match pattern" in refusal(an_object({}), name)
 
 
-def test_a_task_with_more_labels_than_an_enum_takes_is_refused() -> None:
+def test_a_task_with_more_labels_than_an_enum_allows_is_refused() -> None:
     task = Task.model_validate({"name": "many", "labels": [{"name": f"label {n}"} for n in range(1001)]})
     assert "but received 1001" in refusal(task.label_space.answer_schema(reasoning=False))

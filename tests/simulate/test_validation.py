@@ -85,7 +85,7 @@ def test_a_schema_that_asks_for_more_than_a_label_is_refused() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'{"model": "\xff"}', b'{"messages": []}', b'{"model": 3}'])
-def test_a_body_that_is_no_request_is_refused(raw: bytes) -> None:
+def test_a_body_that_is_not_a_request_is_refused(raw: bytes) -> None:
     with pytest.raises(RefusedError) as caught:
         read_request(raw, deployment=None, refuse=frozenset())
     assert caught.value.reply.status == 400
@@ -102,7 +102,7 @@ def test_parameters_on_the_refused_list_are_refused() -> None:
     assert (error.param, error.code) == ("temperature", "unsupported_parameter")
 
 
-def test_response_formats_on_the_refused_list_are_refused_and_others_taken() -> None:
+def test_response_formats_on_the_refused_list_are_refused_and_others_accepted() -> None:
     error = refusal(frozenset({"json_schema"}))
     assert (error.param, error.code) == ("response_format", None)
     assert "of type 'json_schema' is not supported" in error.message
@@ -119,8 +119,8 @@ def test_reasoning_models_take_their_own_parameters() -> None:
     )
 
 
-@pytest.mark.parametrize(("limit", "said"), [(50, "you requested"), (9, "your messages resulted in")])
-def test_a_request_beyond_the_window_is_refused(limit: int, said: str) -> None:
+@pytest.mark.parametrize(("limit", "expected"), [(50, "you requested"), (9, "your messages resulted in")])
+def test_a_request_beyond_the_window_is_refused(limit: int, expected: str) -> None:
     async def scenario(endpoint: Endpoint) -> openai.BadRequestError:
         usage = (await endpoint.ask(max_tokens=9)).usage
         assert usage is not None
@@ -132,10 +132,10 @@ def test_a_request_beyond_the_window_is_refused(limit: int, said: str) -> None:
     error = on_endpoint(scenario, window=400)
     assert (error.param, error.code) == ("messages", "context_length_exceeded")
     assert "maximum context length is 400 tokens" in error.message
-    assert said in error.message
+    assert expected in error.message
 
 
-def test_the_models_window_holds_where_none_is_named() -> None:
+def test_the_models_window_applies_if_none_is_configured() -> None:
     error = refusal(model="gpt-4o-mini", max_tokens=128_000)
     assert "maximum context length is 128000 tokens" in error.message
 

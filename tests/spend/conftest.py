@@ -1,4 +1,4 @@
-"""A store in a folder of its own."""
+"""A store in its own folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,6 @@ from llmbatch.spend.store import SpendStore
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SpendStore]:
-    store = SpendStore(tmp_path / "state" / "spend.sqlite3", is_synced=False)  # nobody pulls the plug on a test
+    store = SpendStore(tmp_path / "state" / "spend.sqlite3", is_synced=False)  # no power failure in a test
     yield store
     store.close()

@@ -1,4 +1,4 @@
-"""A share of a budget that is spent is told once, and a command that fails does no harm."""
+"""A budget alert is reported once, and a command that fails does no harm."""
 
 from pathlib import Path
 
@@ -11,50 +11,50 @@ from llmbatch.spend.alerts import AlertCommand, Alerts, Level, parse_percents
 ALERT = BudgetAlert("--daily-budget", 80.0, 8_100_000_000, 10_000_000_000, "2026-11-25")
 
 
-def test_each_share_is_told_once() -> None:
-    told: list[Event] = []
-    alerts = Alerts((50.0, 80.0), emit=told.append, command=None)
+def test_each_share_is_reported_once() -> None:
+    events: list[Event] = []
+    alerts = Alerts((50.0, 80.0), emit=events.append, command=None)
     for spent in (10, 49, 50, 60, 79, 80, 81, 100):
         alerts.look(Level("--max-cost", spent, 100))
-    assert [event.fields()["percent"] for event in told] == [50.0, 80.0]
+    assert [event.fields()["percent"] for event in events] == [50.0, 80.0]
 
 
-def test_of_several_shares_passed_at_once_the_highest_is_told() -> None:
-    told: list[Event] = []
-    Alerts((50.0, 80.0), emit=told.append, command=None).look(Level("--max-cost", 90, 100))
-    (alert,) = told
+def test_when_several_shares_are_passed_at_once_the_highest_is_reported() -> None:
+    events: list[Event] = []
+    Alerts((50.0, 80.0), emit=events.append, command=None).look(Level("--max-cost", 90, 100))
+    (alert,) = events
     assert alert.message == "80% of --max-cost $1e-07 is used up: $9e-08 is spent or may be"
 
 
-def test_what_an_earlier_session_passed_is_not_told_again() -> None:
-    told: list[Event] = []
-    alerts = Alerts((50.0, 80.0), emit=told.append, command=None)
+def test_shares_passed_in_an_earlier_session_are_not_reported_again() -> None:
+    events: list[Event] = []
+    alerts = Alerts((50.0, 80.0), emit=events.append, command=None)
     alerts.was_at(Level("--max-cost", 60, 100))
     alerts.look(Level("--max-cost", 70, 100))
-    assert told == []
+    assert events == []
 
 
-def test_of_many_processes_the_one_that_claims_a_share_tells_it() -> None:
-    told: list[Event] = []
-    alerts = Alerts((50.0,), emit=told.append, command=None)
+def test_of_many_processes_only_the_one_that_claims_a_share_reports_it() -> None:
+    events: list[Event] = []
+    alerts = Alerts((50.0,), emit=events.append, command=None)
     alerts.look(Level("--daily-budget", 60, 100, "2026-11-25"), claim=lambda _: False)
-    assert told == []
+    assert events == []
 
 
 @pytest.mark.parametrize("text", ["", "eighty", "0%", "101%", "80%,", "nan"])
-def test_what_is_no_share_is_refused(text: str) -> None:
+def test_an_invalid_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--alert-at"):
         parse_percents(text)
 
 
-def test_shares_are_read_with_and_without_a_sign() -> None:
+def test_shares_are_read_with_and_without_a_percent_sign() -> None:
     assert parse_percents("80%, 50") == (50.0, 80.0)
 
 
-def test_the_command_gets_its_figures_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_gets_its_values_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    told: list[Event] = []
-    command = AlertCommand(f"env > {tmp_path / 'out'}", run_folder="/runs/$(id) `x`", emit=told.append)
+    events: list[Event] = []
+    command = AlertCommand(f"env > {tmp_path / 'out'}", run_folder="/runs/$(id) `x`", emit=events.append)
     command.run(ALERT)
     command.wait()
     environment = dict(line.split("=", 1) for line in (tmp_path / "out").read_text().splitlines() if "=" in line)
@@ -67,7 +67,7 @@ def test_the_command_gets_its_figures_in_the_environment(tmp_path: Path, monkeyp
         "LLMBATCH_ALERT_RUN": "/runs/$(id) `x`",
     }
     assert "OPENAI_API_KEY" not in environment
-    assert told == []
+    assert events == []
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_the_command_gets_its_figures_in_the_environment(tmp_path: Path, monkeyp
         ("sleep 60 & sleep 60", "did not end within 0.2 s and was killed"),
     ],
 )
-def test_a_command_that_fails_or_hangs_is_told(line: str, why: str) -> None:
-    told: list[Event] = []
-    command = AlertCommand(line, run_folder="r", emit=told.append, timeout_s=0.2)
+def test_a_command_that_fails_or_hangs_is_reported(line: str, why: str) -> None:
+    events: list[Event] = []
+    command = AlertCommand(line, run_folder="r", emit=events.append, timeout_s=0.2)
     command.run(ALERT)
     command.wait()
-    (failed,) = told
+    (failed,) = events
     assert isinstance(failed, AlertCommandFailed)
     assert why in failed.message
     assert failed.message.endswith("the run continues")

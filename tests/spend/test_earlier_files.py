@@ -1,4 +1,4 @@
-"""Files of earlier versions come to what they came to then, whatever totals are called in the code."""
+"""Files of earlier versions give the same totals as they did then, whatever totals are called in the code."""
 
 import shutil
 from contextlib import closing
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_killed_session_comes_to_what_it_sent(run: Path) -> None:
+def test_a_killed_session_costs_what_it_sent(run: Path) -> None:
     settlement = actual_spend(SESSION, str(run))
     assert settlement is not None
     (usage,) = settlement.figures.values()
@@ -46,14 +46,14 @@ def test_a_killed_session_comes_to_what_it_sent(run: Path) -> None:
     assert settlement.total_nanousd == 159_000 + 170_000
 
 
-def test_a_checkpoint_with_other_sums_is_passed_over(run: Path) -> None:
+def test_a_checkpoint_with_other_totals_is_ignored(run: Path) -> None:
     checkpoint = load_checkpoint(run / "ledger.jsonl")
     assert checkpoint is not None, "its index fits"
     with pytest.raises((ValueError, TypeError)):
         LedgerTotals.restored(checkpoint.sums)
 
 
-def test_totals_come_back_by_the_names_that_they_are_stored_under() -> None:
+def test_totals_are_read_back_under_their_stored_names() -> None:
     usage = UsageTotals(*range(1, len(STORED) + 1))
     assert tuple(usage.stored()) == STORED
     assert UsageTotals.restored(usage.stored()) == usage
@@ -61,7 +61,7 @@ def test_totals_come_back_by_the_names_that_they_are_stored_under() -> None:
         UsageTotals.restored({"unknown": 1})
 
 
-def test_a_record_names_what_may_have_been_billed_as_it_always_did() -> None:
+def test_a_record_keeps_its_stored_name_for_possibly_billed_amounts() -> None:
     written = {"requests": 2, "at_most_nusd": 170_000}
     billed = PossiblyBilled.model_validate(written)
     assert (billed.at_most_nanousd, billed.model_dump(mode="json")) == (170_000, written)

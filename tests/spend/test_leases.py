@@ -1,4 +1,4 @@
-"""One session's part of a day's cap: taken as needed, given back, under way over midnight."""
+"""One session's part of a day's cap: leased as needed, returned, and in use across midnight."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ MORNING = datetime(2026, 11, 26, 0, 0, 1, tzinfo=UTC)
 
 
 class Session:
-    """A daily limit whose clocks stand still until they are set."""
+    """A daily limit whose clocks a test sets."""
 
     def __init__(self, store: SpendStore, cap: int, name: str = "a") -> None:
         self.now = EVENING
@@ -50,7 +50,7 @@ async def _at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @in_a_loop
-async def test_a_run_goes_on_under_the_new_day_and_each_request_belongs_to_its_own(store: SpendStore) -> None:
+async def test_a_run_continues_into_the_new_day_and_each_request_belongs_to_its_own_day(store: SpendStore) -> None:
     session = Session(store, cap=100)
     first = await session.limit.reserve(90)
     session.now = MORNING
@@ -64,7 +64,7 @@ async def test_a_run_goes_on_under_the_new_day_and_each_request_belongs_to_its_o
 
 
 @in_a_loop
-async def test_a_reached_budget_says_what_is_spent_and_when_the_next_day_begins(store: SpendStore) -> None:
+async def test_a_reached_budget_reports_the_spending_and_when_the_next_day_begins(store: SpendStore) -> None:
     session = Session(store, cap=10_000_000_000)
     day = await session.limit.reserve(9_000_000_000)
     session.limit.settle(day, 9_000_000_000, 9_000_000_000)
@@ -78,7 +78,7 @@ async def test_a_reached_budget_says_what_is_spent_and_when_the_next_day_begins(
 
 
 @in_a_loop
-async def test_a_request_waits_for_what_another_session_may_give_back(store: SpendStore) -> None:
+async def test_a_request_waits_for_budget_that_another_session_may_return(store: SpendStore) -> None:
     one, two = Session(store, cap=100, name="a"), Session(store, cap=100, name="b")
     day = await one.limit.reserve(90)
     waiting = asyncio.create_task(two.limit.reserve(90))
@@ -92,7 +92,7 @@ async def test_a_request_waits_for_what_another_session_may_give_back(store: Spe
 
 
 @in_a_loop
-async def test_a_session_that_never_moves_is_not_waited_for_for_ever(store: SpendStore) -> None:
+async def test_a_stalled_session_is_not_waited_for_forever(store: SpendStore) -> None:
     one, two = Session(store, cap=100, name="a"), Session(store, cap=100, name="b")
     await one.limit.reserve(90)
     with pytest.raises(BudgetReached):
@@ -101,10 +101,10 @@ async def test_a_session_that_never_moves_is_not_waited_for_for_ever(store: Spen
 
 
 @in_a_loop
-async def test_what_is_not_needed_is_given_back(store: SpendStore) -> None:
+async def test_unneeded_budget_is_returned(store: SpendStore) -> None:
     session = Session(store, cap=10_000)
     day = await session.limit.reserve(10)
-    assert store.total("real", day).charged_nanousd == 160, "room for sixteen"
+    assert store.total("real", day).charged_nanousd == 160, "room for sixteen requests"
     session.limit.settle(day, 10, 7)
     await session.limit.beat({})
     await session.limit.beat({})
@@ -112,7 +112,7 @@ async def test_what_is_not_needed_is_given_back(store: SpendStore) -> None:
 
 
 @in_a_loop
-async def test_leases_grow_while_they_last_short_so_that_the_store_is_asked_seldom(store: SpendStore) -> None:
+async def test_leases_grow_while_they_are_used_up_quickly_so_that_the_store_is_called_rarely(store: SpendStore) -> None:
     session = Session(store, cap=10**9)
     began = store._db.total_changes
     for _ in range(100_000):
@@ -121,7 +121,7 @@ async def test_leases_grow_while_they_last_short_so_that_the_store_is_asked_seld
 
 
 class Worker:
-    """One of several processes that label a run together."""
+    """One of several processes that work on a run together."""
 
     def __init__(self, store: SpendStore, cap: int, name: str, came_to: int = 0) -> None:
         info = SessionInfo(name, WHOLE_RUN, f"/r/{name[0]}", "m", "t", "p", leased=True, started_at="2026-11-25")
@@ -145,7 +145,7 @@ class Worker:
 
 
 @in_a_loop
-async def test_workers_on_a_run_spend_all_of_its_limit_and_no_more(store: SpendStore) -> None:
+async def test_workers_on_a_run_spend_exactly_its_limit(store: SpendStore) -> None:
     store.begin_session(before := SessionInfo("0", WHOLE_RUN, "", "", "", "", leased=True, started_at="2026-11-25"))
     store.record(before.id, {WHOLE_RUN: Balance(300, 300)}, {}, ended_at="2026-11-25")
     workers = [Worker(store, 1_000, name) for name in "abc"]
@@ -156,13 +156,13 @@ async def test_workers_on_a_run_spend_all_of_its_limit_and_no_more(store: SpendS
 
 
 @in_a_loop
-async def test_the_worker_that_resumes_settles_what_a_killed_one_held(store: SpendStore) -> None:
+async def test_the_resuming_worker_settles_a_killed_workers_lease(store: SpendStore) -> None:
     killed = Worker(store, 1_000, "a1")
     await killed.limit.reserve(10)
     held = store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd
     assert held > 10
     other = Worker(store, 1_000, "b1")
-    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == held, "nobody else can"
+    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == held, "no other worker can"
     resumed = Worker(store, 1_000, "a2", came_to=10)
     assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == 10
     assert (other.limit.spent_nanousd, resumed.limit.spent_nanousd) == (0, 10)

@@ -1,4 +1,4 @@
-"""The book of several machines: changes one at a time, and a connection that is lost."""
+"""The spend book shared by several machines: serialized changes, and lost connections."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,7 +19,7 @@ from tests.spend.test_store import DAY, session
 __all__ = ["postgresql", "postgresql_server"]
 
 
-def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Database) -> None:
+def test_machines_that_start_and_lease_at_the_same_time_stay_within_the_cap(postgresql: Database) -> None:
     together = Barrier(4, timeout=30)
 
     def machine(name: str) -> int:
@@ -34,7 +34,7 @@ def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Da
     assert postgresql.execute("select sum(charged_nusd)::bigint from llmbatch_spend") == [(sum(taken),)]
 
 
-def test_a_lost_connection_is_reported_and_made_again(postgresql: Database) -> None:
+def test_a_lost_connection_is_reported_and_reopened(postgresql: Database) -> None:
     with closing(PostgresqlSpendBook(parse_address(postgresql.address))) as book:
         book.begin_session(one := session("a"))
         postgresql.disconnect_others()
@@ -51,7 +51,7 @@ def test_only_the_next_session_on_a_folder_settles_a_killed_one(postgresql: Data
         settle_dead(book, lambda *_: Settlement({}, 40))
         assert (book.total("real", DAY).charged_nanousd, book.sign_of_life(one.id).is_held()) == (100, True)
         postgresql.execute("update llmbatch_sessions set seen_at = seen_at - interval '2 minutes'")
-        assert not book.sign_of_life(one.id).is_held(), "nobody waits for it"
+        assert not book.sign_of_life(one.id).is_held(), "no one waits for it"
         assert book.unsettled("real", DAY, DAY) == [(one.id, one.run, 70)]
         figures = {DAY: UsageTotals(rows=1, priced_nanousd=40)}
         settle_dead(book, lambda *_: Settlement(figures, 40), ours=one.run)

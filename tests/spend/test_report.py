@@ -1,4 +1,4 @@
-"""Where a rise comes from: groups beside the period before, and nothing left out."""
+"""Where an increase comes from: groups beside the previous period, and nothing left out."""
 
 import io
 from datetime import date
@@ -34,11 +34,11 @@ def path(store: SpendStore) -> Path:
     cheap = UsageTotals(
         rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, priced_nanousd=10_000_000_000
     )
-    dear = UsageTotals(
+    expensive = UsageTotals(
         rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, priced_nanousd=14_000_000_000
     )
     spent(store, "2026-11-05", "small", "/gone", cheap)
-    spent(store, "2026-11-12", "small", "/gone", dear)
+    spent(store, "2026-11-12", "small", "/gone", expensive)
     spent(
         store,
         "2026-11-13",
@@ -59,7 +59,7 @@ def shown(path: Path, by: str) -> str:
     return stream.getvalue()
 
 
-def test_groups_stand_beside_the_period_before(path: Path) -> None:
+def test_groups_are_compared_with_the_previous_period(path: Path) -> None:
     assert shown(path, "model").splitlines() == [
         "$14.00 from 2026-11-11 to 2026-11-20 (UTC), +40.0% against the 10 days before ($10.00)",
         "  101 rows (+1.0%), $138.62 per 1,000 rows (+38.6%), 10.0% of the input cached (90.0% before)",
@@ -73,23 +73,23 @@ def test_groups_stand_beside_the_period_before(path: Path) -> None:
     ]
 
 
-def test_days_stand_in_their_order(path: Path) -> None:
+def test_days_are_sorted(path: Path) -> None:
     report = spend_report(SpendPlace(path), "day", Period(date(2026, 10, 1), date(2026, 11, 30)))
     assert [group.name for group in report.groups] == ["2026-10-31", "2026-11-05", "2026-11-12", "2026-11-13"]
 
 
-def test_a_prompt_is_named_with_its_task(path: Path) -> None:
+def test_a_prompt_is_listed_with_its_task(path: Path) -> None:
     assert [group.name for group in spend_report(SpendPlace(path), "prompt", NOVEMBER).groups] == ["sort 5eed"]
 
 
-def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
+def test_spending_without_a_run_folder_is_its_own_group_and_noted(path: Path) -> None:
     report = spend_report(SpendPlace(path), "source", NOVEMBER)
     (group,) = report.groups
     assert (group.name, group.now.priced_nanousd) == (UNACCOUNTED, 14_001_000_000)
     assert any("/gone is not a run folder" in note for note in report.notes)
 
 
-def test_where_nothing_was_spent_no_store_is_made(tmp_path: Path) -> None:
+def test_no_store_is_created_if_nothing_was_spent(tmp_path: Path) -> None:
     report = spend_report(SpendPlace(tmp_path / "none"), "day", NOVEMBER)
     assert (report.groups, report.total.now) == ((), UsageTotals())
     assert not (tmp_path / "none").exists()
@@ -104,11 +104,11 @@ def test_where_nothing_was_spent_no_store_is_made(tmp_path: Path) -> None:
         (date(2026, 12, 1), None, ("2026-12-01", "2026-12-01")),
     ],
 )
-def test_a_period_is_thirty_days_up_to_today_unless_told(
+def test_a_period_is_thirty_days_up_to_today_by_default(
     since: date | None, until: date | None, days: tuple[str, str]
 ) -> None:
-    meant = period(since, until, today=date(2026, 11, 25))
-    assert (meant.since.isoformat(), meant.until.isoformat()) == days
+    parsed = period(since, until, today=date(2026, 11, 25))
+    assert (parsed.since.isoformat(), parsed.until.isoformat()) == days
 
 
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:

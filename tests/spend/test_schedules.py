@@ -1,4 +1,4 @@
-"""Whatever happens to whom and when: never over a cap, and the cap can be used."""
+"""Random sequences of events: a cap is never exceeded, and the cap can be used."""
 
 import asyncio
 import os
@@ -15,28 +15,28 @@ from tests.spend.world import MOST, World
 __all__ = ["postgresql", "postgresql_server"]
 
 SCHEDULES = int(os.environ.get("LLMBATCH_SCHEDULES", "50"))
-AT_ONE_STORE = 50  # a store with the sessions of years would be slow
+AT_ONE_STORE = 50  # a store with years of sessions would be slow
 AT_A_SERVER = max(SCHEDULES // 10, 4)  # each call goes to another process and back
 CHARGED = "select coalesce(sum(charged_nusd), 0) from {} where session = {} and day = {}"
 
 
 @pytest.mark.timeout(3600)
-def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> None:
+def test_no_sequence_of_costs_kills_and_resumes_exceeds_a_cap(tmp_path: Path) -> None:
     reached_at_the_day = 0
     for first in range(0, SCHEDULES, AT_ONE_STORE):
-        store = SpendStore(tmp_path / f"{first}.sqlite3", is_synced=False)  # nobody pulls the plug on a test
+        store = SpendStore(tmp_path / f"{first}.sqlite3", is_synced=False)  # no power failure in a test
 
         def charged(session: str, day: str, store: SpendStore = store) -> int:
             return int(store._db.execute(CHARGED.format("spend", "?", "?"), (session, day)).fetchone()[0])
 
         for seed in range(first, min(first + AT_ONE_STORE, SCHEDULES)):
-            reached_at_the_day += lived_within_its_caps(World(store, charged, seed))
+            reached_at_the_day += keeps_and_reaches_its_cap(World(store, charged, seed))
         store.close()
     assert reached_at_the_day > SCHEDULES // 20, "the caps were put to the test"
 
 
 @pytest.mark.timeout(3600)
-def test_no_schedule_passes_a_cap_that_machines_share(postgresql: Database) -> None:
+def test_no_sequence_exceeds_a_cap_that_machines_share(postgresql: Database) -> None:
     book = PostgresqlSpendBook(parse_address(postgresql.address))
     with book._connection.use() as connection:
         connection.execute("set synchronous_commit = off")
@@ -46,13 +46,13 @@ def test_no_schedule_passes_a_cap_that_machines_share(postgresql: Database) -> N
             row = connection.execute(CHARGED.format("llmbatch_spend", "%s", "%s").encode(), (session, day)).fetchone()
         return 0 if row is None else int(row[0])
 
-    reached = [lived_within_its_caps(World(book, charged, seed)) for seed in range(AT_A_SERVER)]
+    reached = [keeps_and_reaches_its_cap(World(book, charged, seed)) for seed in range(AT_A_SERVER)]
     book.close()
     assert any(reached), "the caps were put to the test"
 
 
-def lived_within_its_caps(world: World) -> bool:
-    """Let a world live. Whether it reached the day's cap."""
+def keeps_and_reaches_its_cap(world: World) -> bool:
+    """Run a world; returns whether it reached the day's cap."""
     asyncio.run(world.live())
     for day, billed in world.billed.items():
         total = world.store.total(world.book, day)

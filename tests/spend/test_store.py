@@ -1,4 +1,4 @@
-"""The store: private, shared, and honest about what it does not know."""
+"""The store: private, shared, and explicit about what it does not know."""
 
 import sqlite3
 from contextlib import closing
@@ -27,7 +27,7 @@ def test_folder_and_file_are_private(store: SpendStore) -> None:
     assert oct(store.path.stat().st_mode & 0o777) == "0o600"
 
 
-def test_a_lease_is_a_quarter_of_what_is_left_and_never_more_than_all_of_it(store: SpendStore) -> None:
+def test_a_lease_is_a_quarter_of_the_remaining_budget_and_never_more_than_all_of_it(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one)
     assert store.take(one, DAY, 1000, need_nanousd=10, want_nanousd=5000) == 250
@@ -37,7 +37,7 @@ def test_a_lease_is_a_quarter_of_what_is_left_and_never_more_than_all_of_it(stor
     assert store.total("real", DAY).charged_nanousd == 970
 
 
-def test_the_offline_book_is_one_of_its_own(store: SpendStore) -> None:
+def test_the_offline_book_is_separate(store: SpendStore) -> None:
     real, offline = session("a"), session("b", book="offline")
     store.begin_session(real)
     store.begin_session(offline)
@@ -45,7 +45,7 @@ def test_the_offline_book_is_one_of_its_own(store: SpendStore) -> None:
     assert store.take(real, DAY, 1000, need_nanousd=1000, want_nanousd=1000) == 1000
 
 
-def test_a_session_that_has_ended_takes_and_writes_nothing_more(store: SpendStore) -> None:
+def test_an_ended_session_leases_and_writes_nothing_more(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one)
     store.record(one.id, {DAY: Balance(5, 5)}, {}, ended_at="now")
@@ -62,13 +62,13 @@ def test_a_live_session_is_never_settled(store: SpendStore) -> None:
     assert store.total("real", DAY).held == {one.id: 200}
     lock.release()
     settle_dead(store, lambda *_: None)
-    assert store.total("real", DAY).held == {one.id: 200}, "what cannot be told stays charged"
+    assert store.total("real", DAY).held == {one.id: 200}, "what cannot be determined stays charged"
     settle_dead(store, lambda *_: Settlement({DAY: UsageTotals(rows=1, priced_nanousd=7)}, 7))
     total = store.total("real", DAY)
     assert (total.spent_nanousd, total.charged_nanousd, total.held) == (7, 7, {})
 
 
-def test_a_session_whose_lock_is_gone_is_not_taken_for_dead(store: SpendStore) -> None:
+def test_a_session_whose_lock_file_is_missing_is_not_taken_for_dead(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one)
     (store.path.parent / "spend.sqlite3.sessions" / one.id).unlink()
@@ -76,7 +76,7 @@ def test_a_session_whose_lock_is_gone_is_not_taken_for_dead(store: SpendStore) -
     assert store.open_sessions() == [(one.id, "/a")]
 
 
-def test_who_holds_the_run_folder_settles_its_earlier_sessions_without_their_locks(store: SpendStore) -> None:
+def test_the_holder_of_the_run_folder_settles_its_earlier_sessions_without_their_locks(store: SpendStore) -> None:
     ours, others = session("a"), session("b")
     for one in (ours, others):
         store.begin_session(one)
@@ -87,7 +87,7 @@ def test_who_holds_the_run_folder_settles_its_earlier_sessions_without_their_loc
     assert store.total("real", DAY).charged_nanousd == 207
 
 
-def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: SpendStore) -> None:
+def test_a_session_killed_after_midnight_leaves_the_first_day_unchanged(store: SpendStore) -> None:
     one, next_day = session("a"), "2026-11-26"
     store.begin_session(one).release()
     store.record(one.id, {DAY: Balance(300, 320), next_day: Balance(50, 200)}, {}, ended_at=None)
@@ -96,7 +96,7 @@ def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: S
     assert store.total("real", next_day).charged_nanousd == 110
 
 
-def test_a_settlement_charges_all_that_is_known_to_be_billed(store: SpendStore) -> None:
+def test_a_settlement_charges_everything_known_to_be_billed(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one).release()
     store.take(one, DAY, 1000, need_nanousd=100, want_nanousd=100)
@@ -121,7 +121,7 @@ def test_an_alert_is_claimed_once(store: SpendStore) -> None:
     assert claims == [True, False, True, True]
 
 
-def test_a_store_that_is_locked_for_long_is_told_in_a_line(store: SpendStore) -> None:
+def test_a_store_that_is_locked_for_long_is_reported_in_one_line(store: SpendStore) -> None:
     impatient = SpendStore(store.path, busy_timeout_s=0.01)
     holder = sqlite3.connect(store.path)
     holder.execute("BEGIN IMMEDIATE")
@@ -138,7 +138,7 @@ def test_a_store_that_is_locked_for_long_is_told_in_a_line(store: SpendStore) ->
         (f"PRAGMA user_version = {SCHEMA.format + 1}", "newer llmbatch"),
     ],
 )
-def test_what_is_no_store_of_ours_is_left_alone(tmp_path: Path, spoil: str, why: str) -> None:
+def test_a_foreign_file_is_left_alone(tmp_path: Path, spoil: str, why: str) -> None:
     db = sqlite3.connect(tmp_path / "db")
     db.execute(spoil)
     db.commit()
@@ -159,42 +159,42 @@ def filled(path: Path) -> None:
     store.close()
 
 
-def says(path: Path) -> tuple[object, ...]:
+def contents(path: Path) -> tuple[object, ...]:
     with closing(SpendStore(path)) as store:
         by = tuple(store.sums(column, "real", DAY, DAY) for column in ("day", "model", "run", "prompt"))
         return store.total("real", DAY), by, store.open_sessions(), store.unsettled("real", DAY, DAY)
 
 
-def test_no_flipped_bit_changes_what_it_says_in_silence(tmp_path: Path) -> None:
+def test_no_flipped_bit_changes_its_contents_unnoticed(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    whole, expected, chance = path.read_bytes(), says(path), Random(1)
+    whole, expected, chance = path.read_bytes(), contents(path), Random(1)
     used = [place for place, byte in enumerate(whole) if byte]
     for place in chance.sample(used, min(len(used), FLIPS)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
         try:
-            found = says(path)
+            found = contents(path)
         except StorageFailed:
             continue
         assert found == expected, place
 
 
-def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
+def test_a_store_of_format_1_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    expected = says(path)
+    expected = contents(path)
     with closing(sqlite3.connect(path)) as db:
         db.executescript(FORMAT_1)
-    assert says(path) == expected
+    assert contents(path) == expected
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA.format,)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'old%'").fetchone() == (0,)
 
 
-def test_a_store_of_format_2_is_brought_over_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+def test_a_store_of_format_2_is_migrated_and_a_damaged_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "spend.sqlite3"
     filled(path)
-    expected = says(path)
+    expected = contents(path)
     had = [name for name in SCHEMA.summed["spend"] if name != "cache_unreported_tokens"]
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.create_function("row_checksum", -1, checksum, deterministic=True)
@@ -203,11 +203,11 @@ def test_a_store_of_format_2_is_brought_over_and_a_damaged_one_is_not(tmp_path: 
         db.execute("PRAGMA user_version = 2")
     damaged = tmp_path / "damaged.sqlite3"
     damaged.write_bytes(path.read_bytes())
-    assert says(path) == expected
+    assert contents(path) == expected
     with closing(sqlite3.connect(damaged, isolation_level=None)) as db:
         db.execute("UPDATE spend SET input_tokens = input_tokens + 1")
     with pytest.raises(StorageFailed, match="fail their checksums"):
-        says(damaged)
+        contents(damaged)
 
 
 FLIPS = 100

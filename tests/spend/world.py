@@ -1,8 +1,8 @@
-"""A world of runs that share a day's cap: real budgets and a real store, with a made-up endpoint that knows the truth.
+"""Runs that share a day's cap: real budgets and a real store, with a fake endpoint that knows the actual cost.
 
-Requests cost what they like up to what was set aside, time out, are refused; processes are killed at any step and
-resumed or not; midnight comes. Everything that would be on disk (the store, a run's ledger and `sent.log`) outlives a
-kill, everything else is dropped.
+Requests cost anything up to the reserved amount, time out or are refused; processes are killed at any step and resumed
+or not; midnight passes. Everything that would be on disk (the store, a run's ledger and `sent.log`) survives a kill,
+everything else is dropped.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ class Folder:
     billed: int = 0
     session: str = ""
     sent: dict[int, int] = field(default_factory=dict)
-    """By the row, what its requests in this session may have cost, until it has a line."""
+    """By row, what its requests in this session may have cost, until it has a line."""
     lines: Counter[str] = field(default_factory=Counter)
-    """By the session, what its rows with a line cost and may have cost."""
+    """By session, what its rows with a line cost and may have cost."""
     lost: int = 0
     """What requests in flight at a kill may have cost, as the resuming session found it."""
 
-    def came_to(self, session: str) -> Settlement | None:
+    def settlement_of(self, session: str) -> Settlement | None:
         if session != self.session:
             return None
         total = self.lines[session] + sum(self.sent.values())
@@ -48,10 +48,10 @@ class Folder:
 
 
 class World:
-    """One schedule, drawn from a seed."""
+    """One sequence of events, drawn from a seed."""
 
     def __init__(self, store: SpendBook, charged: Callable[[str, str], int], seed: int) -> None:
-        """`charged` looks into the store: what a session is charged with on a day."""
+        """`charged` reads from the store what a session is charged on a day."""
         self.charged = charged
         self.random = Random(seed)
         self.store = store
@@ -66,7 +66,7 @@ class World:
         self.sessions = 0
         self.reached: list[str] = []
         self.alive: list[Process] = []
-        self.dear = self.random.random() < 0.3
+        self.expensive = self.random.random() < 0.3
         """Requests cost all that they may."""
 
     def _folder(self, number: int) -> Folder:
@@ -86,7 +86,7 @@ class World:
         return done
 
     def check(self) -> None:
-        """What the store says covers all that is spent and may still be."""
+        """The store's charges cover everything that is spent and may still be."""
         for day in self.billed:
             assert self.store.total(self.book, day).charged_nanousd <= self.cap
         for process in self.alive:
@@ -98,29 +98,29 @@ class World:
         await asyncio.sleep(0)
 
     def bill(self, folder: Folder, day: str, nanousd: int) -> None:
-        """The endpoint bills a request: the only place where money is really spent."""
+        """The endpoint bills a request: the only place where money is spent."""
         self.billed[day] += nanousd
         folder.billed += nanousd
-        assert self.billed[day] <= self.cap, "the day's cap was passed"
-        assert folder.billed <= folder.cap, "the run's cap was passed"
+        assert self.billed[day] <= self.cap, "the day's cap was exceeded"
+        assert folder.billed <= folder.cap, "the run's cap was exceeded"
 
     async def live(self) -> None:
-        """All runs at once, each resumed until it is done, a cap is reached, or it is left dead."""
+        """Run everything at once, each run resumed until it is done, reaches a cap, or is left dead."""
         await asyncio.gather(*(self._sessions(folder) for folder in self.folders))
         for folder in self.folders:  # as the next session on it does
-            settle_dead(self.store, self.came_to, ours=folder.name)
+            settle_dead(self.store, self.settlement_of, ours=folder.name)
 
     async def _sessions(self, folder: Folder) -> None:
         while await Process(self, folder).run():
             if self.random.random() < 0.2:
-                return  # nobody runs it again
+                return  # never resumed
 
     def known(self) -> int:
-        """What all runs are known to have spent, and may have."""
+        """What all runs have spent or may have spent."""
         return sum(folder.lines.total() + folder.lost + sum(folder.sent.values()) for folder in self.folders)
 
-    def came_to(self, session: str, run: str) -> Settlement | None:
-        return next((folder.came_to(session) for folder in self.folders if folder.name == run), None)
+    def settlement_of(self, session: str, run: str) -> Settlement | None:
+        return next((folder.settlement_of(session) for folder in self.folders if folder.name == run), None)
 
 
 class Process:
@@ -140,11 +140,11 @@ class Process:
             started_at=f"{world.now():%Y-%m-%dT%H:%M:%SZ}",
         )
         self.id = info.id
-        self.account = SpendAccount(world.store, info, world.came_to)
+        self.account = SpendAccount(world.store, info, world.settlement_of)
         self.stopped = False
 
     async def run(self) -> bool:
-        """Whether it was killed with work left."""
+        """Returns whether it was killed with work left."""
         world, folder = self.world, self.folder
         self.account.begin()
         folder.lost += sum(folder.sent.values())
@@ -160,7 +160,7 @@ class Process:
             clock=lambda: world.steps,
         )
         spent_before = folder.lines.total() + folder.lost
-        assert spent_before <= folder.cap, "what is known of the run is within its cap, also after a kill"
+        assert spent_before <= folder.cap, "the run's known spending is within its cap, also after a kill"
         self.budget = Budget(RunLimit(folder.cap, spent_before), self.day)
         world.alive.append(self)
         tasks = [asyncio.create_task(self._worker()) for _ in range(world.random.randrange(1, 9))]
@@ -210,11 +210,11 @@ class Process:
                 raise RunCancelledError
             folder.sent[row] = so_far + most
             fate = random.choice(("answer", "answer", "answer", "timeout", "refused"))
-            cost = 0 if fate == "refused" else most if world.dear else random.randrange(most + 1)
+            cost = 0 if fate == "refused" else most if world.expensive else random.randrange(most + 1)
             world.bill(folder, reservation.day, cost)
             for _ in range(random.randrange(4)):
                 await world.step()
-            spent = most if fate == "timeout" else cost  # what a time-out cost, nobody is told
+            spent = most if fate == "timeout" else cost  # the cost of a timeout is unknown
             so_far += spent
             folder.sent[row] = so_far
             self.budget.settle(reservation, spent)
