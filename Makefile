@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j0 llmbatch
 	@touch $@
 
 demo: $(STAMP) ## classify the sample documents against the offline endpoint: no key, no network
