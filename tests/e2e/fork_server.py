@@ -178,10 +178,9 @@ class _Server:
             _, status = os.waitpid(process.number, 0)
             code = str(os.waitstatus_to_exitcode(status)).encode()
             self._forget(process.commands)
-        if process.client.fileno() >= 0:  # else it was killed
-            with suppress(OSError):
-                process.client.send(code)
-            self._selector.modify(process.client, selectors.EVENT_READ, partial(self._leave, process.client))
+        with suppress(OSError):  # the client was killed
+            process.client.send(code)
+        self._forget(process.client)
 
     def _pass_on(self, process: _Process) -> None:
         """Forward a signal to the command, or kill the command if its client was killed."""
@@ -189,14 +188,6 @@ class _Server:
         os.kill(process.number, number[0] if number else signal.SIGKILL)
         if not number:
             self._forget(process.client)
-
-    def _leave(self, client: socket.socket) -> None:
-        """Close a connection after its client has; before that, the client may forward signals that come too late."""
-        late = b""
-        with suppress(OSError):
-            late = client.recv(1)
-        if not late:
-            self._forget(client)
 
     def _forget(self, file: socket.socket) -> None:
         if file.fileno() >= 0:

@@ -44,7 +44,6 @@ ignored = [number for number in signals if _signal.getsignal(number) == _signal.
 posix.umask(mask := posix.umask(0))
 request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables,
     "umask": mask, "ignored": ignored}})
-_signal.pthread_sigmask(_signal.SIG_BLOCK, signals)  # the command may run before the handlers are set
 connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 connection.connect({server!r})
 files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
@@ -54,7 +53,6 @@ _signal.set_wakeup_fd(connection.fileno())
 for number in signals:
     if number not in ignored:
         _signal.signal(number, lambda *_: None)
-_signal.pthread_sigmask(_signal.SIG_UNBLOCK, signals)
 code = int(connection.recv(100))
 if code < 0:
     _signal.signal(-code, _signal.SIG_DFL)
