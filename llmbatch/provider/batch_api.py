@@ -6,7 +6,6 @@ is unknown whether one was created, the caller looks for it.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -15,6 +14,7 @@ import orjson
 
 from llmbatch.core.usage import Usage
 from llmbatch.provider.client import Endpoint, open_client
+from llmbatch.provider.dates import date_s
 from llmbatch.provider.failures import Action, Billed, Failure, RequestFailedError
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.provider.transport import judge_exception
@@ -384,13 +384,10 @@ def _count(value: Any) -> int | None:
 
 
 def _time(value: Any) -> int | None:
-    """Parse a Unix time, which some endpoints write as RFC 3339."""
+    """Parse a Unix time, which some endpoints write as a date."""
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+        moment = date_s(value)
+        return None if moment is None else int(moment)
     return _count(value) or None
 
 

@@ -1,6 +1,7 @@
 """Reads points in time from response headers."""
 
 import email.utils
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def date_s(text: str) -> float | None:
 
     A date without a time zone is UTC (RFC 9110, 5.6.7), whatever this machine's zone is.
     """
-    for read in (datetime.fromisoformat, _of_javascript, email.utils.parsedate_to_datetime):
+    for read in (datetime.fromisoformat, _of_email_or_javascript):
         try:
             moment = read(text.strip())
             return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
@@ -52,6 +53,6 @@ def date_s(text: str) -> float | None:
     return None
 
 
-def _of_javascript(text: str) -> datetime:
-    """`Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)`."""
-    return datetime.strptime(text.partition(" (")[0], "%a %b %d %Y %H:%M:%S GMT%z")
+def _of_email_or_javascript(text: str) -> datetime:
+    """HTTP's form, or `Tue Feb 16 2021 09:02:42 GMT+0100 (Central European Standard Time)`."""
+    return email.utils.parsedate_to_datetime(re.sub(r"GMT([+-]\d{4}).*", r"\1", text))

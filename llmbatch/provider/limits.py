@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from llmbatch.provider.dates import date_s, seconds_until, server_time_s
+from llmbatch.provider.dates import seconds_until, server_time_s
 from llmbatch.provider.waits import parse_duration_s
 
 Kind = Literal["requests", "tokens"]
@@ -93,17 +93,18 @@ def _stated(name: str, fields: Mapping[str, str], policy: str, now: float) -> St
         return None
     words = name.split("-")
     policies = {int(count): float(seconds) for count, seconds in _POLICY.findall(f"{fields['limit']}, {policy}")}
+    reset_s = _reset_s(fields.get("reset"), now)
     return StatedLimit(
         name,
         "tokens" if "token" in name else "requests",
         limit,
         None if remaining is not None and remaining > limit else remaining,
-        _reset_s(fields.get("reset"), now),
+        reset_s,
         next((_WINDOWS_S[word] for word in words if word in _WINDOWS_S), None)
         or parse_duration_s(fields.get("renewalperiod"))
         or policies.get(limit)
         or None,
-        is_coarse=_is_coarse(fields.get("reset", "")),
+        is_coarse=_is_coarse(fields.get("reset", ""), reset_s),
     )
 
 
@@ -136,8 +137,9 @@ def _reset_s(value: str | None, now: float) -> float | None:
     return left_s if left_s is not None and left_s >= 0 else None
 
 
-def _is_coarse(reset: str) -> bool:
-    return reset.strip().isdecimal() or date_s(reset) is not None
+def _is_coarse(reset: str, reset_s: float | None) -> bool:
+    is_date = reset_s is not None and parse_duration_s(reset) is None
+    return is_date or reset.strip().isdecimal()
 
 
 def _count(value: str | None) -> int | None:

@@ -46,19 +46,24 @@ def test_no_sequence_exceeds_a_cap_that_machines_share(postgresql: Database) -> 
             row = connection.execute(CHARGED.format("llmbatch_spend", "%s", "%s").encode(), (session, day)).fetchone()
         return 0 if row is None else int(row[0])
 
-    reached = [keeps_and_reaches_its_cap(World(book, charged, seed)) for seed in range(AT_A_SERVER)]
+    worlds = [World(book, charged, seed) for seed in range(AT_A_SERVER)]
+    reached = [keeps_and_reaches_its_cap(world, holds_for_killed_runs=True) for world in worlds]
     book.close()
     assert any(reached), "the caps were put to the test"
 
 
-def keeps_and_reaches_its_cap(world: World) -> bool:
-    """Run a world; returns whether it reached the day's cap."""
+def keeps_and_reaches_its_cap(world: World, *, holds_for_killed_runs: bool = False) -> bool:
+    """Run a world; returns whether it reached the day's cap.
+
+    A store that machines share may hold part of the cap for killed runs until they are resumed.
+    """
     asyncio.run(world.live())
     for day, billed in world.billed.items():
         total = world.store.total(world.book, day)
         assert billed <= total.spent_nanousd == total.charged_nanousd <= world.cap, world.book
     reached = any("--daily-budget" in message for message in world.reached)
-    if reached and not any("reserved for batches or by killed runs" in message for message in world.reached):
+    is_held = any("reserved for batches or by killed runs" in message for message in world.reached)
+    if reached and not (holds_for_killed_runs and is_held):
         assert world.known() > world.cap - MOST >= 0.98 * world.cap, (
             f"{world.book}: all but one request's worth is used"
         )

@@ -1,8 +1,8 @@
 """Whether the reset of a limit that only refusals state restores all of it.
 
 `limit 60, remaining 0, reset 1s` may be a limit per second, the last second of a minute's window, or the second until
-one more of 60 requests a minute may pass. Answers that state the limit tell these apart; where only refusals do, what
-passes after the reset is the test: about the whole limit, or next to nothing.
+one more of 60 requests a minute may pass. Answers that state the limit distinguish these cases. If only refusals state
+it, what passes after the reset does: about the whole limit, or next to nothing.
 """
 
 import math
